@@ -1,0 +1,1 @@
+"""The dual-side sparse tensor core in Amaranth."""

@@ -1,0 +1,1 @@
+"""Running programs on the emitted core and on the golden model."""
