@@ -17,7 +17,7 @@ from .isa import (
     warp_words,
 )
 
-__all__ = ["decode_program", "encode_program"]
+__all__ = ["ProgramState", "decode_program", "encode_program"]
 
 
 def _check_warp(word: WarpWord, used: int) -> None:
@@ -31,8 +31,16 @@ def _check_warp(word: WarpWord, used: int) -> None:
                                f"not {bits:#010x}", ErrorCode.WARP_BITMAP)
 
 
-class _Stream:
-    """What the words so far say about the next one."""
+class ProgramState:
+    """What the words so far say about the next one.
+
+    Attributes
+    ----------
+    ktiles_left : int
+        k-tiles that the warp words of the current ``TILE`` have still to describe.
+    selected : bool
+        Whether a k-step has been selected since reset or resume.
+    """
 
     def __init__(self) -> None:
         self.ktiles_left = 0
@@ -87,7 +95,7 @@ def encode_program(items: Iterable[Instruction | WarpWord], config: Config) -> n
     DstcError
         If the last ``TILE`` lacks data words.
     """
-    stream, words = _Stream(), []
+    stream, words = ProgramState(), []
     for address, item in enumerate(items):
         try:
             stream.take(item)
@@ -112,7 +120,7 @@ def decode_program(words: Iterable[int], config: Config) -> list[Instruction | W
     DstcError
         If the last ``TILE`` lacks data words.
     """
-    stream, items = _Stream(), []
+    stream, items = ProgramState(), []
     for address, word in enumerate(map(int, words)):
         try:
             item: Instruction | WarpWord
