@@ -4,7 +4,7 @@ from .fp32_adder import Fp32Adder
 from .fp_multiplier import FpMultiplier
 from .integer import Int32Adder, IntMultiplier
 
-__all__ = ["make_adder", "make_multiplier"]
+__all__ = ["MULTIPLIER_LATENCY", "make_adder", "make_multiplier"]
 
 MULTIPLIER_LATENCY = 1
 
