@@ -108,12 +108,12 @@ class Core(wiring.Component):
         m.d.comb += [array.i.eq(collector.o), accumulator.i.eq(array.o)]
         back = self._back(m, dispatcher, walker, queues, collector, accumulator,
                           array.latency + accumulator.latency)
-        m.d.comb += [
-            dispatcher.ended.reads_a.eq(buffer_a.reads), dispatcher.ended.reads_b.eq(buffer_b.reads),
-            dispatcher.ended.loads_a.eq(buffer_a.loads), dispatcher.ended.loads_b.eq(buffer_b.loads),
-            dispatcher.record_error_a.eq(buffer_a.error),
-            dispatcher.record_error_b.eq(buffer_b.error),
-        ]
+        for side, buffer in (("a", buffer_a), ("b", buffer_b)):
+            m.d.comb += [
+                getattr(dispatcher.ended, f"reads_{side}").eq(buffer.reads),
+                getattr(dispatcher.ended, f"loads_{side}").eq(buffer.loads),
+                getattr(dispatcher, f"record_error_{side}").eq(buffer.error),
+            ]
         self._counters(m, dispatcher, queues, walker, collector, back,
                        (walker.o, expander.o, records.o, bitmap_unit.o, crossbar.o))
         return m

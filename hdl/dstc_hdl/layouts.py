@@ -2,11 +2,12 @@
 
 from amaranth.lib import data
 from amaranth.utils import ceil_log2
+
 from dstc.config import Config
 
 __all__ = [
-    "COUNTER_BITS",
     "COUNTERS",
+    "COUNTER_BITS",
     "TICKET_BITS",
     "acc_op_layout",
     "beat_layout",
@@ -144,7 +145,7 @@ def status_layout():
 
 def counters_layout():
     """Cycle bins, executed OHMMA and products; the bins sum to the cycles of a run."""
-    return data.StructLayout({name: COUNTER_BITS for name in COUNTERS})
+    return data.StructLayout(dict.fromkeys(COUNTERS, COUNTER_BITS))
 
 
 def address_bits(count):

@@ -72,7 +72,7 @@ class PerformanceCounters(wiring.Component):
         with m.Elif(self.i.back):
             m.d.comb += reason.eq(Reason.DRAIN)
 
-        bins = Signal(data.StructLayout({name: 1 for name in COUNTERS[:5]}))
+        bins = Signal(data.StructLayout(dict.fromkeys(COUNTERS[:5], 1)))
         with m.If(~self.i.running):
             m.d.sync += bins.eq(0)
         with m.Else():
