@@ -20,3 +20,40 @@ $(READY): pyproject.toml scripts/setup.sh
 
 .PHONY: setup
 setup: $(READY)  ## make the virtual environment and install the tools
+
+.PHONY: run
+run: $(READY)  ## the main job: a pruned layer of a real network on the generated core
+	@$(BIN)/python examples/pruned_cnn/run.py --out build/run
+
+.PHONY: test
+test: $(READY)  ## every test: software, units, simulators, benches on the emitted Verilog
+	$(BIN)/python -m pytest tests tb -n $(JOBS) --dist worksteal
+
+.PHONY: sim
+sim: $(READY)  ## the cocotb benches alone, on Icarus and Verilator
+	$(BIN)/python -m pytest tb -n $(JOBS) --dist worksteal
+
+.PHONY: verilog
+verilog: $(READY)  ## Verilog and manifest of every named configuration into build/verilog
+	@for config in paper paper-int8 small tiny; do \
+	    $(BIN)/dstc verilog --config $$config -o build/verilog/$$config; done
+
+.PHONY: lint
+lint: $(READY)  ## style, types, import direction, __all__, sizes
+	$(BIN)/ruff check .
+	$(BIN)/mypy software/dstc sim/dstc_sim
+	$(BIN)/python scripts/check_tree.py
+
+.PHONY: docs
+docs: $(READY)  ## pages that are generated from the sources
+	$(BIN)/python scripts/make_docs.py
+
+.PHONY: bench
+bench: $(READY)  ## speed of encoding and simulation, written to build/bench
+	@mkdir -p build/bench
+	$(BIN)/python bench/encode.py --json build/bench/encode.json
+	$(BIN)/python bench/simulate.py --json build/bench/simulate.json
+
+.PHONY: clean
+clean:  ## remove everything that can be made again
+	rm -rf build .venv

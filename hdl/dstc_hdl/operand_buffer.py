@@ -189,14 +189,17 @@ class OperandBuffer(wiring.Component):
         with m.If(counting):
             m.d.sync += bitmaps.eq(bitmaps >> (COUNTED * self._span))
 
-        low = Signal(range(COUNTED))
+        # The memory has no reset, the group counts have: they tell which records are real.
+        low, real = Signal(range(COUNTED)), Signal()
         with m.If(self.record_en):
-            m.d.sync += low.eq(self.record_k)
+            m.d.sync += [low.eq(self.record_k),
+                         real.eq(self.groups[self.record_slot][self.record_k].any())]
         high = Const(0, address_bits(parts)) if parts == 1 else self.record_k[2:]
         m.d.comb += [
             read.en.eq(self.record_en),
             read.addr.eq(Cat(high, self.record_slot)),
-            self.record.eq(read.data[low]),
+            self.record.offset.eq(read.data[low].offset),
+            self.record.bitmap.eq(read.data[low].bitmap & real.replicate(self._span)),
         ]
         return offset
 
