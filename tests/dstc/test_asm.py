@@ -12,7 +12,6 @@ from isa_strategies import ALL, TINY, programs, words
 
 from dstc.asm import assemble, disassemble, parse
 from dstc.errors import DstcError
-from dstc.files import write_file
 from dstc.isa import Instruction, WarpWord
 from dstc.isa_stream import encode_program
 from dstc.progfile import load_program, program_bytes, program_hex
@@ -193,17 +192,3 @@ def test_binary_with_a_foreign_name(tmp_path):
         b"DSTCPROG" + struct.pack("<HHIQ", 1, 5, zlib.crc32(body), 0) + body)
     with pytest.raises(DstcError, match=r"must name its configuration in ASCII, not b'.xfftiny'$"):
         load_program(tmp_path / "p.bin")
-
-
-def test_write_file_replaces_or_leaves(tmp_path):
-    path = tmp_path / "f"
-    path.write_bytes(b"old")
-    write_file(path, b"new")
-    assert path.read_bytes() == b"new"
-    with pytest.raises(TypeError):
-        write_file(path, "text")
-    assert path.read_bytes() == b"new"
-    assert list(tmp_path.iterdir()) == [path]
-    plain = tmp_path / "plain"
-    plain.write_bytes(b"")
-    assert path.stat().st_mode == plain.stat().st_mode
