@@ -190,7 +190,8 @@ INSTRUCTIONS = (
         _acc(8),
         FieldSpec(name="g", lsb=12, width=3, limit="row_groups", meaning="condensed row group"),
         FieldSpec(name="h", lsb=16, width=3, limit="col_groups", meaning="condensed column group"),
-        FieldSpec(name="pred", lsb=20, width=1, limit=2, meaning="1: only if predicate (g, h)")),
+        FieldSpec(name="pred", lsb=20, width=1, limit=2,
+                  meaning="1: only if predicate (g, h) is set")),
                     meaning="one outer product of two groups of the selected k-step"),
 )
 """Every instruction, by opcode."""
