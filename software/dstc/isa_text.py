@@ -99,9 +99,10 @@ follow it. Mistakes are reported with line and column.
 """
 
 BINARY = """\
-The binary form is little-endian. `dstc disasm` also reads hexadecimal text with one word a line
-and comments after `//`, `;` or `#`, as `$readmemh` of Verilog does. A file that is truncated,
-damaged or of another version is refused.
+`dstc asm` writes the binary form or, for a name that ends in `.hex`, one word a line in
+hexadecimal, as `$readmemh` of Verilog reads it. `dstc disasm` reads both; comments in hexadecimal
+text start with `//`, `;` or `#`. The binary form is little-endian, and refused if it is truncated,
+damaged or of another version:
 
 | offset | bytes | content |
 |--:|--:|---|

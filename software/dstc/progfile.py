@@ -1,24 +1,5 @@
-"""Program files: assembly text, hexadecimal text and the binary form.
+"""Program files: assembly text, hexadecimal text and the binary form (docs/isa.md)."""
 
-Binary, little-endian:
-
-====== ====== ======================================================================
-offset bytes  content
-====== ====== ======================================================================
-0      8      ``DSTCPROG``
-8      2      version, 1
-10     2      length n of the configuration's name
-12     4      CRC-32 of everything from offset 24 on
-16     8      number of words
-24     n      configuration's name in ASCII, then zeros up to a multiple of 8
-...    8 each words
-====== ====== ======================================================================
-
-Hexadecimal text has one word a line, 1 to 16 digits, and comments from ``//``, ``;`` or ``#`` on,
-as ``$readmemh`` of Verilog takes it.
-"""
-
-import os
 import re
 import struct
 import zlib
@@ -27,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from .errors import DstcError
+from .fileio import existing_file
 
-__all__ = ["MAGIC", "load_program", "program_bytes", "program_hex"]
+__all__ = ["MAGIC", "load_program", "program_bytes", "program_hex", "read_text"]
 
 MAGIC = b"DSTCPROG"
 VERSION = 1
@@ -83,7 +65,23 @@ def _from_hex(content: bytes, path: object) -> np.ndarray:
     return np.array(words, dtype=np.uint64)
 
 
-def load_program(path: str | os.PathLike[str]) -> tuple[np.ndarray, str | None]:
+def read_text(path: str | Path) -> str:
+    """Assembly text from a file, in UTF-8.
+
+    Raises
+    ------
+    DstcError
+        If there is no such file, or it is not text.
+    """
+    content = existing_file(path).read_bytes()
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DstcError(f"Assembly file {path} must be UTF-8 text, not byte "
+                        f"{content[error.start]:#04x} at offset {error.start}") from None
+
+
+def load_program(path: str | Path) -> tuple[np.ndarray, str | None]:
     """Read the binary form or hexadecimal text, told apart by the magic.
 
     Returns
@@ -97,11 +95,9 @@ def load_program(path: str | os.PathLike[str]) -> tuple[np.ndarray, str | None]:
     Raises
     ------
     DstcError
-        If the file is truncated, corrupt or neither of the two.
-    OSError
-        If it cannot be read.
+        If there is no such file, or it is truncated, corrupt or neither of the two.
     """
-    content = Path(path).read_bytes()
+    content = existing_file(path).read_bytes()
     if content.startswith(MAGIC):
         return _from_binary(content, path)
     return _from_hex(content, path), None
