@@ -87,8 +87,9 @@ def _convert(array: NDArray[Any], dtype: np.dtype, name: str) -> tuple[NDArray[A
         return _to_integer(array, dtype, name), 0
     with np.errstate(all="ignore"):
         if array.dtype.kind != "f":
-            # numpy would go from integers to half precision through single: two roundings.
-            array = array.astype(np.float64)
+            # numpy would go from integers to half precision through single, and round twice
+            # when that cannot hold them.
+            array = array.astype(np.float32 if array.itemsize <= 2 else np.float64)
         converted = array.astype(dtype)
         differs = converted != array
         if differs.any():
