@@ -5,5 +5,12 @@ from .fp32_adder import Fp32Adder
 from .fp_multiplier import FpMultiplier
 from .integer import Int32Adder, IntMultiplier
 
-__all__ = ["MULTIPLIER_LATENCY", "Fp32Adder", "FpMultiplier", "Int32Adder", "IntMultiplier", "make_adder",
-           "make_multiplier"]
+__all__ = [
+    "MULTIPLIER_LATENCY",
+    "Fp32Adder",
+    "FpMultiplier",
+    "Int32Adder",
+    "IntMultiplier",
+    "make_adder",
+    "make_multiplier",
+]

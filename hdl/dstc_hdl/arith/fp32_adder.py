@@ -4,7 +4,7 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .pipeline import check_latency, count_leading_zeros, cut
+from .pipeline import check_latency, cut
 
 __all__ = ["Fp32Adder"]
 
@@ -14,8 +14,8 @@ EXPONENT = 8
 GUARDS = 3
 WIDTH = 1 + (1 + MANTISSA) + GUARDS
 
-# Which of the three inner boundaries (ordered, summed, normalised) are registers.
-CUTS = {1: (0, 0, 0), 2: (0, 1, 0), 3: (1, 1, 0), 4: (1, 1, 1)}
+# Levels of the two shifters.
+LEVELS = range(5)
 
 
 class Fp32Adder(wiring.Component):
@@ -67,11 +67,12 @@ class Fp32Adder(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        ordered, summed, normal = CUTS[self.latency]
-        stage = cut(m, ordered, **_order(m, self.a, self.b))
-        stage = cut(m, summed, **_add(m, stage))
-        stage = cut(m, normal, **_normalise(m, stage))
-        m.d.comb += self.o.eq(cut(m, True, result=_round(m, stage)).result)
+        state = {"a": self.a, "b": self.b}
+        for name, step in STEPS.items():
+            state = step(m, **state)
+            if name in CUTS[self.latency]:
+                state = vars(cut(m, True, **state))
+        m.d.comb += self.o.eq(state["result"])
         return m
 
 
@@ -96,82 +97,126 @@ def _order(m, a, b):
             # Subnormal numbers have the exponent of the smallest normal ones.
             exponent[name].eq(Cat(field[0] | ~hidden[name], field[1:])),
         ]
-    distance = Signal(EXPONENT)
+    difference = Signal(EXPONENT)
+    distance = Signal(len(LEVELS))
     subtract = Signal()
     special = Signal()
     m.d.comb += [
-        distance.eq(exponent["large"] - exponent["small"]),
+        difference.eq(exponent["large"] - exponent["small"]),
+        # From 32 on everything is sticky, as it is at 31.
+        distance.eq(difference[:5] | difference[5:].any().replicate(5)),
         subtract.eq(large[31] ^ small[31]),
         special.eq(large[MANTISSA:31].all()),
     ]
     return {
         "sign": large[31],
         "exponent": exponent["large"],
-        "large_significand": Cat(large[:MANTISSA], hidden["large"]),
-        "small_significand": Cat(small[:MANTISSA], hidden["small"]),
-        # From 32 on everything is sticky, as it is at 31.
-        "distance": distance[:5] | distance[5:].any().replicate(5),
+        "significand": Cat(large[:MANTISSA], hidden["large"]),
+        "aligned": Cat(C(0, GUARDS), small[:MANTISSA], hidden["small"]),
+        "distance": distance,
         "subtract": subtract,
         "special": special,
         "nan": special & (large[:MANTISSA].any() | (small[MANTISSA:31].all() & subtract)),
     }
 
 
-def _add(m, s):
-    """Align the smaller significand and add it to the larger or subtract it."""
-    aligned = Cat(C(0, GUARDS), s.small_significand)
-    for level in range(5):
-        step = 1 << level
-        shifted = Signal(WIDTH - 1, name=f"shifted{step}")
+def _align(level):
+    """Shift the smaller significand right by 2**level places, or not."""
+    step = 1 << level
+
+    def align(m, aligned, distance, **state):
+        shifted = Signal(WIDTH - 1, name=f"aligned{step}")
+        # The lowest bit is sticky: it collects what leaves the word.
         kept = Cat(aligned[:step + 1].any(), aligned[step + 1:])
-        m.d.comb += shifted.eq(Mux(s.distance[level], kept, aligned))
-        aligned = shifted
+        m.d.comb += shifted.eq(Mux(distance[0], kept, aligned))
+        return {"aligned": shifted, "distance": distance[1:], **state}
+
+    return align
+
+
+def _add(m, significand, aligned, distance, subtract, exponent, **state):
+    """Add the smaller significand or subtract it."""
     # The lowest bit of this addition is the carry into the one above it.
-    total = Signal(WIDTH + 1)
-    m.d.comb += total.eq(
-        Cat(s.subtract, C(0, GUARDS), s.large_significand)
-        + Cat(s.subtract, aligned ^ s.subtract.replicate(WIDTH - 1)))
-    return {
-        "sign": s.sign,
-        "exponent": s.exponent,
-        # A subtraction of the smaller from the larger always carries out.
-        "total": Cat(total[1:WIDTH], total[WIDTH] & ~s.subtract),
-        "subtract": s.subtract,
-        "special": s.special,
-        "nan": s.nan,
-    }
-
-
-def _normalise(m, s):
-    """Shift out the leading zeros, and decide on rounding."""
-    # A one at the place of the hidden bit of the smallest exponent ends the count there.
-    floor = Signal(WIDTH)
-    m.d.comb += floor.eq(C(1 << (WIDTH - 1), WIDTH) >> s.exponent)
-    zeros = count_leading_zeros(m, s.total | floor, "zeros")
-    normal = Signal(WIDTH)
-    hidden = Signal()
-    exponent = Signal(EXPONENT)
+    raw = Signal(WIDTH + 1)
+    total = Signal(WIDTH)
     m.d.comb += [
-        normal.eq(s.total << zeros),
-        hidden.eq(normal[-1]),
-        exponent.eq((s.exponent + 1 - zeros) & hidden.replicate(EXPONENT)),
+        raw.eq(Cat(subtract, C(0, GUARDS), significand)
+               + Cat(subtract, aligned ^ subtract.replicate(WIDTH - 1))),
+        # Subtracting the smaller from the larger always carries out.
+        total.eq(Cat(raw[1:WIDTH], raw[WIDTH] & ~subtract)),
     ]
-    below = GUARDS + 1
-    guard, sticky = normal[below - 1], normal[:below - 1].any()
     return {
-        "sign": s.sign & ~s.nan & ~(s.subtract & (s.total == 0)),
-        "magnitude": Cat(normal[below:-1], exponent),
-        "round_up": guard & (sticky | normal[below]),
-        "special": s.special | exponent.all(),
-        "nan": s.nan,
+        "total": total,
+        "subtract": subtract,
+        "exponent": exponent,
+        # Whether the shift so far equals the leading bits of the exponent, which it must not
+        # exceed: the result would be below the smallest exponent.
+        "tight": exponent[5:] == 0,
+        **state,
     }
 
 
-def _round(m, s):
+def _normalise(level):
+    """Shift out 2**level leading zeros, if the exponent allows it."""
+    step = 1 << level
+
+    def normalise(m, total, exponent, tight, zeros=None, **state):
+        shift = Signal(name=f"shift{step}")
+        shifted = Signal(WIDTH, name=f"normal{step}")
+        still_tight = Signal(name=f"tight{step}")
+        m.d.comb += [
+            shift.eq((total[-step:] == 0) & (~tight | exponent[level])),
+            shifted.eq(Mux(shift, total << step, total)),
+            still_tight.eq(tight & (shift | ~exponent[level])),
+        ]
+        return {
+            "total": shifted,
+            "exponent": exponent,
+            "tight": still_tight,
+            "zeros": shift if zeros is None else Cat(shift, zeros),
+            **state,
+        }
+
+    return normalise
+
+
+def _round(m, sign, exponent, total, subtract, zeros, tight, special, nan):
     """Round to nearest, ties to even; put infinity and NaN in place."""
-    # A carry out of the mantissa is the next exponent, up to infinity.
+    hidden = total[-1]
+    below = GUARDS + 1
+    guard, sticky = total[below - 1], total[:below - 1].any()
+    normal_exponent = Signal(EXPONENT)
+    m.d.comb += normal_exponent.eq((exponent + 1 - zeros) & hidden.replicate(EXPONENT))
+    round_up = Signal()
     rounded = Signal(31)
-    m.d.comb += rounded.eq(s.magnitude + s.round_up)
-    mantissa = rounded[:MANTISSA] & ~s.special.replicate(MANTISSA)
-    exponent = rounded[MANTISSA:] | s.special.replicate(EXPONENT)
-    return Cat(mantissa[:-1], mantissa[-1] | s.nan, exponent, s.sign)
+    force = Signal()
+    m.d.comb += [
+        round_up.eq(guard & (sticky | total[below])),
+        # A carry out of the mantissa is the next exponent, up to infinity.
+        rounded.eq(Cat(total[below:-1], normal_exponent) + round_up),
+        force.eq(special | normal_exponent.all()),
+    ]
+    mantissa = rounded[:MANTISSA] & ~force.replicate(MANTISSA)
+    return {"result": Cat(
+        mantissa[:-1],
+        mantissa[-1] | nan,
+        rounded[MANTISSA:] | force.replicate(EXPONENT),
+        sign & ~nan & ~(subtract & (total == 0)),
+    )}
+
+
+STEPS = {
+    "order": _order,
+    **{f"align{1 << level}": _align(level) for level in LEVELS},
+    "add": _add,
+    **{f"normalise{1 << level}": _normalise(level) for level in reversed(LEVELS)},
+    "round": _round,
+}
+
+# The steps that end with a register, by latency; chosen by timing analysis.
+CUTS = {
+    1: ("round",),
+    2: ("align16", "round"),
+    3: ("order", "add", "round"),
+    4: ("order", "add", "normalise1", "round"),
+}

@@ -64,37 +64,43 @@ class FpMultiplier(wiring.Component):
         m = Module()
         a = _decode(m, self.a, "a")
         b = _decode(m, self.b, "b")
-        stage = cut(m, self.latency == 2, **_multiply(m, a, b))
-        m.d.comb += self.o.eq(cut(m, self.latency >= 1, product=_pack(m, stage)).product)
+        # Uncut, one multiplication is smaller and faster than the sum of two halves.
+        split = SIGNIFICAND // 2 if self.latency == 2 else 0
+        stage = cut(m, self.latency == 2, **_multiply(a, b, split))
+        m.d.comb += self.o.eq(cut(m, self.latency >= 1, packed=_pack(m, stage, split)).packed)
         return m
 
 
 def _decode(m, number, name):
-    """Split a number and shift a subnormal significand up to its hidden bit."""
+    """Split a number."""
     mantissa, field = number[:MANTISSA], number[MANTISSA:15]
     hidden = Signal(name=f"{name}_hidden")
-    m.d.comb += hidden.eq(field != 0)
-    zeros = count_leading_zeros(m, mantissa, f"{name}_zeros")
-    significand = Signal(SIGNIFICAND, name=f"{name}_significand")
-    exponent = Signal(signed(6), name=f"{name}_exponent")
+    empty = Signal(name=f"{name}_empty")
+    special = Signal(name=f"{name}_special")
     m.d.comb += [
-        significand.eq(Mux(hidden, Cat(mantissa, 1), (mantissa << 1) << zeros)),
-        # The smallest exponent, 1, less the shift of zeros + 1.
-        exponent.eq(Mux(hidden, field, -zeros)),
+        hidden.eq(field != 0),
+        empty.eq(mantissa == 0),
+        special.eq(field == SPECIAL),
     ]
-    special = field == SPECIAL
+    significand = Cat(mantissa, hidden)
     return SimpleNamespace(
-        sign=number[15], exponent=exponent, significand=significand,
-        zero=~hidden & (mantissa == 0), special=special, nan=special & (mantissa != 0))
+        sign=number[15],
+        # Subnormal numbers have the exponent of the smallest normal ones.
+        exponent=Cat(field[0] | ~hidden, field[1:]),
+        significand=significand,
+        zeros=count_leading_zeros(m, significand, f"{name}_zeros"),
+        zero=~hidden & empty, special=special, nan=special & ~empty)
 
 
-def _multiply(m, a, b):
-    """Two halves of the product of the significands, and everything else."""
-    half = SIGNIFICAND // 2
+def _multiply(a, b, split):
+    """The product of the significands, in two parts if it is split; and everything else."""
     return {
-        "low": a.significand * b.significand[:half],
-        "high": a.significand * b.significand[half:],
-        "exponent": (a.exponent + b.exponent)[:7],
+        "low": a.significand * b.significand[:split],
+        "high": a.significand * b.significand[split:],
+        # Counted beside the multiplication, and shifted out of the product: shifting them out of
+        # both operands before it would take longer and as many gates.
+        "zeros": a.zeros + b.zeros,
+        "exponent": a.exponent + b.exponent,
         "sign": a.sign ^ b.sign,
         "zero": a.zero | b.zero,
         "special": a.special | b.special,
@@ -102,18 +108,25 @@ def _multiply(m, a, b):
     }
 
 
-def _pack(m, s):
-    """Sum the halves, normalise by at most one place and pack."""
+def _pack(m, s, split):
+    """Normalise and pack."""
     product = Signal(2 * SIGNIFICAND)
-    m.d.comb += product.eq(s.low + (s.high << (SIGNIFICAND // 2)))
-    top = product[-1]
-    fraction = Mux(top, product[:-1], Cat(0, product[:-2]))
+    normal = Signal(2 * SIGNIFICAND)
+    fraction = Signal(2 * SIGNIFICAND - 1)
     exponent = Signal(8)
-    m.d.comb += exponent.eq(s.exponent.as_signed() + BIAS + top)
+    # Two significands in [1, 2) have a product in [1, 4).
+    top = normal[-1]
+    m.d.comb += [
+        product.eq(s.low + (s.high << split) if split else s.high),
+        normal.eq(product << s.zeros),
+        fraction.eq(Mux(top, normal[:-1], normal[:-2] << 1)),
+        exponent.eq(s.exponent - s.zeros + BIAS + top),
+    ]
+    finite = ~s.special
     return Cat(
-        C(0, 1), C(0, 1),
-        fraction[:-1] & ~s.special.replicate(2 * SIGNIFICAND - 2),
-        (fraction[-1] & ~s.special) | s.nan,
+        C(0, 23 - len(fraction)),
+        fraction[:-1] & finite.replicate(len(fraction) - 1),
+        (fraction[-1] & finite) | s.nan,
         (exponent & ~s.zero.replicate(8)) | s.special.replicate(8),
-        (s.sign & ~s.nan),
+        s.sign & ~s.nan,
     )
