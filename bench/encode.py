@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
 """Time and memory of encoding and decoding, beside np.nonzero on the same matrix.
 
-Prints a table on standard error and one JSON object on standard output.  The goals: encoding
-takes no longer than four np.nonzero calls, and the peak of memory, matrix included, is at most
-four times the matrix.
+Prints a table and, when asked, writes the numbers as one JSON object.  The goals: encoding takes
+no longer than four np.nonzero calls, and the peak of memory, matrix included, is at most four
+times the matrix.
 """
 
 import argparse
 import json
-import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,10 +82,12 @@ def main() -> None:
     parser.add_argument("--config", default="paper", help="(%(default)s)")
     parser.add_argument("--repeat", type=int, default=5, help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="(%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there")
     options = parser.parse_args()
     result = measure(options.size, options.density, options.config, options.repeat, options.seed)
-    print(_table(result), file=sys.stderr)
-    print(json.dumps(result))
+    print(_table(result))
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,61 @@
+"""Random operands for products that nobody brought files for."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .elements import ELEMENTS
+from .errors import DstcError
+
+__all__ = ["random_accumulators", "random_matrix"]
+
+
+def random_matrix(shape: tuple[int, int], density: float, element: str,
+                  rng: np.random.Generator) -> NDArray[Any]:
+    """A matrix whose elements are non-zero independently of each other.
+
+    fp16: normally distributed values scaled by powers of two from 2**-6 to 2**5, so that the
+    terms of a sum have unequal exponents and its additions round.  int8: uniform.
+
+    Parameters
+    ----------
+    shape : tuple of two int
+    density : float
+        Probability that an element is not zero, from 0 to 1; both ends are exact.
+    element : str
+        Element format, a key of :data:`dstc.elements.ELEMENTS`.
+    rng : numpy.random.Generator
+
+    Raises
+    ------
+    DstcError
+        If the density is outside 0 to 1.
+    """
+    if not 0 <= density <= 1:
+        raise DstcError(f"Density must be from 0 to 1, not {density}")
+    form = ELEMENTS[element]
+    if form.is_float:
+        scale = np.exp2(rng.integers(-6, 6, shape)).astype(np.float32)
+        matrix = (rng.standard_normal(shape, np.float32) * scale).astype(form.dtype)
+    else:
+        matrix = rng.integers(-128, 128, shape).astype(form.dtype)
+    matrix[matrix == 0] = 1
+    matrix[rng.random(shape, np.float32) >= density] = 0
+    return matrix
+
+
+def random_accumulators(shape: tuple[int, int], element: str, rng: np.random.Generator
+                        ) -> NDArray[Any]:
+    """A C of the accumulator format that goes with an element format, about as large as a sum.
+
+    Parameters
+    ----------
+    shape : tuple of two int
+    element : str
+    rng : numpy.random.Generator
+    """
+    form = ELEMENTS[element]
+    if form.is_float:
+        return (rng.standard_normal(shape, np.float32) * np.float32(64)).astype(form.acc_dtype)
+    return rng.integers(-2**20, 2**20, shape).astype(form.acc_dtype)
