@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from .bank_picker import BankPicker, bank_operands_layout
 from .crossbar import collector_layout
+from .operand_store import OperandStore
 
 __all__ = ["OperandCollector"]
 
@@ -96,51 +97,45 @@ class OperandCollector(wiring.Component):
                 m.d.sync += [closed[e].eq(token.last), ends[e].eq(token.op_last),
                              accs[e].eq(token.acc)]
 
-        rows = self._store(m, "a", config.array_rows, target, taken, retire, head)
-        cols = self._store(m, "b", config.array_cols, target, taken, retire, head)
+        rows = self._stores(m, "a", config.array_rows, target, taken, retire, head)
+        cols = self._stores(m, "b", config.array_cols, target, taken, retire, head)
         self._pickers(m, rows, cols, closed=closed, accs=accs, head=head, head_next=head_next,
                       count=count, retire=retire)
         return m
 
-    def _store(self, m, side, lanes, target, taken, retire, head):
-        """Masks and values of one side, by bank row (or column), entry and group."""
-        config = self._config
-        entries = config.collector_entries
-        operands = self.i.p[side]
+    def _stores(self, m, side, lanes, target, taken, retire, head):
+        """One store for each bank row (or bank column)."""
+        token, operands = self.i.p.token, self.i.p[side]
         groups = len(operands.mask) // lanes
-        banks = []
+        stores = []
         for p in range(lanes):
-            masks = Signal(data.ArrayLayout(groups, entries), name=f"mask_{side}{p}")
-            values = Signal(data.ArrayLayout(config.element_bits, entries * groups),
-                            name=f"values_{side}{p}", reset_less=True)
-            brought = Cat(operands.mask[g * lanes + p] for g in range(groups))
-            for e in range(entries):
-                here = taken & (target == e)
-                with m.If(here):
-                    m.d.sync += masks[e].eq(Mux(self.i.p.token.first, 0, masks[e]) | brought)
-                with m.Elif(retire & (head == e)):
-                    m.d.sync += masks[e].eq(0)
-                for g in range(groups):
-                    with m.If(here & brought[g]):
-                        m.d.sync += values[e * groups + g].eq(operands.values[g * lanes + p])
-            banks.append((masks, values))
-        return banks
+            store = OperandStore(self._config, groups)
+            m.submodules[f"store_{side}_{p}"] = store
+            m.d.comb += [
+                store.taken.eq(taken), store.target.eq(target), store.first.eq(token.first),
+                store.retire.eq(retire), store.head.eq(head),
+            ]
+            for g in range(groups):
+                m.d.comb += [store.mask[g].eq(operands.mask[g * lanes + p]),
+                             store.i[g].eq(operands.values[g * lanes + p])]
+            stores.append(store)
+        return stores
 
     def _pickers(self, m, rows, cols, *, closed, accs, head, head_next, count, retire):
         """One picker per bank; the oldest entry retires when none of them needs it."""
         config = self._config
         needed = Signal(config.multipliers)
         m.d.comb += retire.eq((count != 0) & closed.bit_select(head, 1) & ~needed.any())
-        for p, (row_masks, row_values) in enumerate(rows):
-            for q, (col_masks, col_values) in enumerate(cols):
+        for p, row in enumerate(rows):
+            for q, col in enumerate(cols):
                 bank = p * config.array_cols + q
                 picker = BankPicker(config, self._hazard)
                 m.submodules[f"bank_{p}_{q}"] = picker
                 m.d.comb += [
-                    picker.row_masks.eq(row_masks),
-                    picker.row_values.eq(row_values),
-                    picker.col_masks.eq(col_masks),
-                    picker.col_values.eq(col_values),
+                    picker.row_masks.eq(row.masks),
+                    picker.row_values.eq(row.values),
+                    picker.col_masks.eq(col.masks),
+                    picker.col_values.eq(col.values),
                     picker.closed.eq(closed),
                     picker.accs.eq(accs),
                     picker.head.eq(head),
