@@ -240,7 +240,7 @@ class Dispatcher(wiring.Component):
                 tile.pairs.eq(rest),
                 tile.slot.eq(Mux(tile.slot == self._config.slots - 1, 0, tile.slot + 1)),
             ]
-            with m.If(rest.any()):
+            with m.If(rest.any() & ~self.status.error):
                 m.next = "PAIR_A"
             with m.Elif(tile.left.any()):
                 m.next = "WARP"
