@@ -21,7 +21,8 @@ class StepWalker(wiring.Component):
     behind that the instruction has ended.
 
     Timing: one k-step per cycle; the first k-step of the next instruction follows the last one
-    without a gap if the instruction was waiting and ready.  ``POPC`` takes one cycle.
+    without a gap if the instruction was waiting and ready.  ``POPC`` costs two cycles: it waits
+    until the step before it has gone.
 
     Parameters
     ----------
