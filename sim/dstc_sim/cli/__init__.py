@@ -6,7 +6,9 @@ A command imports what it needs when it runs, so that one of them neither slows 
 others, and reports what the user did wrong by raising :class:`dstc.errors.DstcError`.
 """
 
+import inspect
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -33,8 +35,11 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             raise DstcError(f"Command must be one of {', '.join(COMMANDS)}, not {cmd_name!r}")
+        command = import_module(f"{__name__}.{cmd_name}").command
         single = typer.Typer(add_completion=False)
-        single.command(cmd_name)(import_module(f"{__name__}.{cmd_name}").command)
+        # One line per paragraph: the terminal's width decides where it breaks.
+        text = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.getdoc(command) or "")
+        single.command(cmd_name, help=text)(command)
         return typer.main.get_command(single)
 
 
