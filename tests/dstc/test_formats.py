@@ -123,6 +123,13 @@ def test_tile_views():
             encoded.tile(o, t)
 
 
+def test_documented_example():
+    """The example of docs/format.md."""
+    encoded = encode(np.array([[0, 2], [1, 0], [-3, 0]], np.float16), "A", CONFIGS["tiny"])
+    assert encoded.bitmaps.tolist() == [[[0b110, 0b001, 0, 0]]]
+    assert encoded.values.tolist() == [1, -3, 2]
+
+
 def test_padding_costs_no_values():
     config = CONFIGS["paper"]
     encoded = encode(np.ones((1, 1), np.float16), "A", config)
