@@ -141,6 +141,7 @@ class Bench:
         self.dut, self.seed, self.cycle = dut, seed, 0
         self.rng = random.Random(seed)
         self._ports, self._before, self._after, self._observed = [], [], [], {}
+        self._simulator = None
 
     def drive(self, name, payloads=(), p=1.0):
         """Offer ``payloads`` on the input stream ``name``."""
@@ -168,41 +169,37 @@ class Bench:
         self._after.append((hook, names))
 
     def run(self, until, limit):
-        """Simulate until ``until()`` is true; it has to be before ``limit`` cycles are over."""
+        """Simulate until ``until()`` is true after a clock edge, in at most ``limit`` cycles.
+
+        May be called again to go on.
+        """
+        if self._simulator is None:
+            self._simulator = Simulator(self.dut)
+            self._simulator.add_clock(PERIOD)
+            self._simulator.add_testbench(self._loop)
+        end = self.cycle + limit
+        while not until():
+            assert self.cycle < end, f"no end after {limit} cycles, seed {self.seed}"
+            self._simulator.advance()
+
+    async def _loop(self, ctx):
         signals = [signal for port in self._ports for signal in port.signals]
         signals += [Value.cast(value) for value in self._observed.values()]
-        ended = False
-
-        async def loop(ctx):
-            nonlocal ended
-            while not until():
-                assert self.cycle < limit, f"no end after {limit} cycles, seed {self.seed}"
-                for port in self._ports:
-                    port.prepare(ctx)
-                for hook in self._before:
-                    hook(ctx, self.cycle)
-                seen = (await ctx.tick().sample(*signals))[2:]
-                for n, port in enumerate(self._ports):
-                    port.follow(ctx, self.cycle, *seen[3 * n:3 * n + 3])
-                values = {name: unpack(shape_of(value), bits) for (name, value), bits in
-                          zip(self._observed.items(), seen[3 * len(self._ports):], strict=True)}
-                for hook, names in self._after:
-                    hook(self.cycle, *(values[name] for name in names))
-                self.cycle += 1
-            ended = True
-
-        simulate(self.dut, loop)
-        assert ended
-
-
-def simulate(dut, *testbenches, clocked=True):
-    """Run testbenches on a unit."""
-    simulator = Simulator(dut)
-    if clocked:
-        simulator.add_clock(PERIOD)
-    for testbench in testbenches:
-        simulator.add_testbench(testbench)
-    simulator.run()
+        while True:
+            # Whoever calls run() has the time from the clock edge to here to change its mind.
+            await ctx.delay(PERIOD / 4)
+            for port in self._ports:
+                port.prepare(ctx)
+            for hook in self._before:
+                hook(ctx, self.cycle)
+            seen = (await ctx.tick().sample(*signals))[2:]
+            for n, port in enumerate(self._ports):
+                port.follow(ctx, self.cycle, *seen[3 * n:3 * n + 3])
+            values = {name: unpack(shape_of(value), bits) for (name, value), bits in
+                      zip(self._observed.items(), seen[3 * len(self._ports):], strict=True)}
+            for hook, names in self._after:
+                hook(self.cycle, *(values[name] for name in names))
+            self.cycle += 1
 
 
 def evaluate(dut, cases, outputs):
@@ -218,5 +215,7 @@ def evaluate(dut, cases, outputs):
                                          ctx.get(Value.cast(getattr(dut, name))))
                             for name in outputs})
 
-    simulate(dut, loop, clocked=False)
+    simulator = Simulator(dut)
+    simulator.add_testbench(loop)
+    simulator.run()
     return results
