@@ -1,0 +1,10 @@
+"""Components as Verilog with a manifest: emission, merging, lint and the cache of results."""
+
+from .cache import build_folder, content_key, publish
+from .emission import Emitted, emit
+from .linting import WAIVERS, lint
+from .units import UNITS, emit_unit
+from .verilog import EmissionError
+
+__all__ = ["UNITS", "WAIVERS", "EmissionError", "Emitted", "build_folder", "content_key", "emit",
+           "emit_unit", "lint", "publish"]

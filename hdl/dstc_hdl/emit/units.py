@@ -1,0 +1,54 @@
+"""The components that are emitted by name from a configuration."""
+
+import importlib
+from pathlib import Path
+
+from dstc.config import Config
+from dstc.errors import DstcError
+
+from .cache import content_key, publish, source_files
+from .emission import Emitted, emit
+from .tools import generator_versions
+
+__all__ = ["UNITS", "emit_unit"]
+
+UNITS = {
+    "core": ("dstc_hdl.core", "Core"),
+}
+"""Unit name to module and class; each class is made from a configuration alone."""
+
+
+def emit_unit(unit: str, config: Config) -> tuple[Emitted, Path]:
+    """The Verilog of a named unit, from the cache when nothing that decides it has changed.
+
+    Parameters
+    ----------
+    unit : str
+        A key of :data:`UNITS`.
+    config : Config
+        What to generate.
+
+    Returns
+    -------
+    emitted : Emitted
+    folder : Path
+        Where the cache holds ``dstc_UNIT.v`` and ``dstc_UNIT.json``.
+
+    Raises
+    ------
+    DstcError
+        If there is no such unit.
+    """
+    if unit not in UNITS:
+        raise DstcError(f"Unit must be one of {', '.join(UNITS)}, not {unit!r}")
+    module, kind = UNITS[unit]
+    name = f"dstc_{unit}"
+    sources = {**source_files(module), **source_files(__name__)}
+    key = content_key(unit, config.to_dict(), sources, generator_versions())
+
+    def make(folder: Path) -> None:
+        component = getattr(importlib.import_module(module), kind)(config)
+        emit(component, name, config).write(folder)
+
+    folder = publish("verilog", key, make)
+    return Emitted.read(folder, name), folder
