@@ -1,0 +1,182 @@
+"""What a simulated core takes and gives, the same for every simulator."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dstc.config import Config
+from dstc.errors import DstcError
+
+__all__ = ["BINS", "ERROR_CODES", "STREAMS", "CoreJob", "CoreRun", "SimulationError", "Stall",
+           "Status", "StreamJob"]
+
+STREAMS = ("instr", "a", "b", "c", "d")
+"""Streams of the core; the last one comes out of it."""
+
+BINS = ("issue", "conflict", "operand_wait", "drain", "idle")
+"""Counters that share out the cycles of a run among them."""
+
+ERROR_CODES = {
+    1: "illegal opcode",
+    2: "reserved bits not zero",
+    3: "field out of range",
+    4: "OHMMA without BOHMMA",
+    5: "A record of wrong length",
+    6: "B record of wrong length",
+    7: "warp bitmap past the k-tiles",
+}
+"""Meanings of the error codes in the core's status."""
+
+
+class SimulationError(RuntimeError):
+    """A simulated core did what no core may do: it hung, reported an error or sent an X.
+
+    The message tells the state in which that was seen.
+    """
+
+
+class CoreJob(Protocol):
+    """Streams of one run; :class:`dstc.program.Job` is one."""
+
+    @property
+    def config(self) -> Config: ...
+    @property
+    def words(self) -> NDArray[np.uint64]: ...
+    @property
+    def a_data(self) -> NDArray[np.uint8]: ...
+    @property
+    def a_last(self) -> NDArray[np.bool_]: ...
+    @property
+    def b_data(self) -> NDArray[np.uint8]: ...
+    @property
+    def b_last(self) -> NDArray[np.bool_]: ...
+    @property
+    def c_data(self) -> NDArray[np.uint8]: ...
+    @property
+    def d_beats(self) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StreamJob:
+    """A job made of plain arrays, for programs that no compiler writes.
+
+    Shapes and types are those of :class:`dstc.program.Job`.
+    """
+
+    config: Config
+    words: NDArray[np.uint64]
+    a_data: NDArray[np.uint8]
+    a_last: NDArray[np.bool_]
+    b_data: NDArray[np.uint8]
+    b_last: NDArray[np.bool_]
+    c_data: NDArray[np.uint8]
+    d_beats: int
+
+    @classmethod
+    def of(cls, job: CoreJob, **changes: object) -> "StreamJob":
+        """The streams of another job, some of them replaced."""
+        values = {field.name: getattr(job, field.name) for field in fields(cls)}
+        return cls(**{**values, **changes})
+
+
+@dataclass(frozen=True)
+class Stall:
+    """How often each stream waits although it could go on.
+
+    In every cycle, a stream that has a beat to offer and offers none yet withholds it with the
+    stream's probability; a beat on offer stays until it is taken.  On ``d`` the probability is
+    that of not being ready, in every cycle anew.
+
+    Parameters
+    ----------
+    instr, a, b, c, d : float
+        From 0 (never) to below 1.
+    seed : int
+        Different seeds give different patterns; not negative, below 2**63.
+    """
+
+    instr: float = 0.0
+    a: float = 0.0
+    b: float = 0.0
+    c: float = 0.0
+    d: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for stream in STREAMS:
+            value = getattr(self, stream)
+            if not 0 <= value < 1:
+                raise DstcError(f"Stall probability must be from 0 to below 1, not {value}")
+        if not 0 <= self.seed < 1 << 63:
+            raise DstcError(f"Stall seed must be from 0 to below 2**63, not {self.seed}")
+
+    @classmethod
+    def everywhere(cls, probability: float, seed: int = 0) -> "Stall":
+        """The same probability on all five streams."""
+        return cls(**dict.fromkeys(STREAMS, probability), seed=seed)
+
+    def thresholds(self) -> dict[str, int]:
+        """A stream waits when a uniform 32-bit number is below its threshold."""
+        return {stream: int(getattr(self, stream) * 2**32) for stream in STREAMS}
+
+
+@dataclass(frozen=True)
+class Status:
+    """The core's status port."""
+
+    busy: bool
+    halted: bool
+    error: bool
+    code: int
+    address: int
+
+    @classmethod
+    def unpack(cls, bits: int) -> "Status":
+        """From the port's 39 bits."""
+        return cls(bool(bits & 1), bool(bits >> 1 & 1), bool(bits >> 2 & 1), bits >> 3 & 15,
+                   bits >> 7 & 0xFFFFFFFF)
+
+    def __str__(self) -> str:
+        if self.error:
+            return (f"error {self.code} ({ERROR_CODES.get(self.code, 'unknown')}) at word "
+                    f"{self.address}")
+        return "halted" if self.halted else "busy" if self.busy else "waiting for a word"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CoreRun:
+    """How one run ended.
+
+    Attributes
+    ----------
+    d_data : numpy.ndarray
+        ``uint8[beats, bytes]`` that came out.
+    d_last : numpy.ndarray
+        ``bool[beats]``.
+    status : Status
+        Halted, or the error.
+    counters : mapping
+        ``issue, conflict, operand_wait, drain, idle, ohmma, products`` as the core counted.
+    taken : mapping
+        Beats (of ``instr``: words) taken from each input stream.
+    clock_cycles : int
+        Cycles simulated after reset; the counters begin with the first word taken.
+    seconds : float
+        Wall time of the simulation, without making the model.
+    """
+
+    d_data: NDArray[np.uint8]
+    d_last: NDArray[np.bool_]
+    status: Status
+    counters: Mapping[str, int]
+    taken: Mapping[str, int]
+    clock_cycles: int
+    seconds: float
+
+    @property
+    def cycles(self) -> int:
+        """Cycles by the core's own counters: the sum of the five bins."""
+        return sum(self.counters[name] for name in BINS)

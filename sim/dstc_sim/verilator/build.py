@@ -1,0 +1,120 @@
+"""Building shared objects of verilated components, kept by a hash of everything that decides."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from dstc_hdl.emit import Emitted, content_key, publish
+from dstc_hdl.emit.tools import (
+    find_verilator,
+    verilator_environment,
+    verilator_root,
+    verilator_version,
+)
+
+from ..runs import SimulationError
+
+__all__ = ["build_model", "storage_bytes"]
+
+VERILATE = ("--cc", "-O3", "--no-assert", "--no-timing", "-Wno-fatal", "-Wno-lint",
+            "--x-assign", "fast", "--output-split", "20000")
+COMPILE = ("-fPIC", "-std=gnu++17", "-w")
+# Verilator puts what runs once into files named Slow.
+FAST, SLOW = "-O1", "-O0"
+RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
+TRACE_RUNTIME = (*RUNTIME, "verilated_vcd_c.cpp")
+
+
+def storage_bytes(width: int) -> int:
+    """Bytes that a port of so many bits takes in a verilated model."""
+    for size in (1, 2, 4, 8):
+        if width <= 8 * size:
+            return size
+    return 4 * -(-width // 32)
+
+
+def build_model(emitted: Emitted, harness: str, *, trace: bool = False,
+                random_init: bool = False) -> Path:
+    """The shared object of a component with a C++ harness.
+
+    Parameters
+    ----------
+    emitted : Emitted
+        The component; the model's class is ``Vtop``.
+    harness : str
+        C++ text with the functions to call.  Verilator's ``vl_fatal`` is left to it.
+    trace : bool
+        Whether the model can write a VCD file; that makes it slower.
+    random_init : bool
+        Whether registers without an initial value start at random, by the context's seed.
+
+    Returns
+    -------
+    Path
+        The shared object, from the cache when it has been built before.
+
+    Raises
+    ------
+    SimulationError
+        If Verilator or the compiler fails; the message holds the end of what it said.
+    """
+    flags = (*VERILATE, "--x-initial", "unique" if random_init else "fast",
+             *(("--trace-vcd",) if trace else ()))
+    version = verilator_version()
+    key = content_key(emitted.sha256, harness, flags, COMPILE, FAST, SLOW, version)
+
+    def make(folder: Path) -> None:
+        runtime = _runtime(trace)
+        emitted.write(folder)
+        (folder / "harness.cpp").write_text(harness, encoding="utf-8")
+        _call([str(find_verilator()), *flags, "--top-module", emitted.name, "--prefix", "Vtop",
+               "-Mdir", ".", f"{emitted.name}.v"], folder, "Verilator")
+        _compile(sorted(folder.glob("*.cpp")), folder, trace)
+        objects = sorted(path.name for path in folder.glob("*.o"))
+        _call(["g++", "-shared", "-o", "model.so", *objects,
+               *map(str, sorted(runtime.glob("*.o"))), "-pthread"], folder, "Linker")
+        for path in folder.iterdir():
+            if path.name != "model.so":
+                path.unlink()
+
+    return publish("verilated", key, make) / "model.so"
+
+
+def _runtime(trace: bool) -> Path:
+    """Verilator's own runtime, compiled once for all models."""
+    sources = TRACE_RUNTIME if trace else RUNTIME
+    include = verilator_root() / "include"
+
+    def make(folder: Path) -> None:
+        _compile([include / name for name in sources], folder, trace, "-DVL_USER_FATAL")
+
+    key = content_key(verilator_version(), sources, COMPILE, FAST)
+    return publish("verilator-runtime", key, make)
+
+
+def _compile(sources: Sequence[Path], folder: Path, trace: bool, *flags: str) -> None:
+    include = verilator_root() / "include"
+    common = ["g++", *COMPILE, *flags, f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}",
+              f"-I{folder}", f"-I{include}", f"-I{include / 'vltstd'}"]
+
+    def one(source: Path) -> None:
+        level = SLOW if "Slow" in source.name else FAST
+        _call([*common, level, "-c", str(source), "-o", f"{source.stem}.o"], folder, "Compiler")
+
+    # Big files first, so that no long one is left at the end.
+    ordered = sorted(sources, key=lambda path: path.stat().st_size, reverse=True)
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(one, ordered))
+
+
+def _call(command: list[str], folder: Path, what: str) -> None:
+    try:
+        done = subprocess.run(command, cwd=folder, env=verilator_environment(), text=True,
+                              capture_output=True, check=False)
+    except FileNotFoundError:
+        raise SimulationError(f"{what} cannot be started: {command[0]} is not installed") from None
+    if done.returncode:
+        raise SimulationError(f"{what} failed with code {done.returncode}: "
+                              f"{(done.stderr or done.stdout).strip()[-2000:]}")
