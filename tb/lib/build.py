@@ -1,0 +1,90 @@
+"""Emission and compilation of the units, kept under ``build/cache`` by a hash of their sources."""
+
+import os
+import re
+import sys
+from pathlib import Path
+from unittest import mock
+
+from cocotb_tools.runner import get_runner
+
+from dstc.config import Config
+from dstc_hdl.emit import build_folder, content_key, emit, emit_unit, publish
+from dstc_hdl.emit.cache import source_files
+from dstc_hdl.emit.tools import (
+    find_verilator,
+    generator_versions,
+    icarus_version,
+    verilator_environment,
+    verilator_version,
+)
+
+from .units import UNITS
+
+__all__ = ["SIMULATORS", "STARTS", "compiled", "simulator_environment", "verilog"]
+
+SIMULATORS = ("icarus", "verilator")
+STARTS = ("initial", "unknown")
+"""State before reset: the initial values of the emitted text, or none of them.  Without, Icarus
+starts every register and memory at X and Verilator at a random value."""
+
+REGISTER = re.compile(r"^(  reg [^=\n]*?) = \d+'[hbd][0-9a-fxz]+;$", re.M)
+MEMORY = re.compile(r"^  initial begin\n(?:    \S* ?\[\d+\] = \S+;\n)+  end\n", re.M)
+# Two workers for one build on a small machine; more builds run beside it.
+FLAGS = {
+    "icarus": [],
+    # Only the ports are visible, which more than doubles the speed (docs/architecture.md).
+    "verilator": ["-Wno-fatal", "--no-public-flat-rw", "--public-depth", "1", "--x-initial",
+                  "unique", "--x-assign", "unique", "--quiet-stats"],
+}
+
+
+def verilog(unit: str, config: Config) -> Path:
+    """The folder with ``dstc_UNIT.v`` and ``dstc_UNIT.json`` as they ship."""
+    if unit == "core":
+        return emit_unit(unit, config)[1]
+    maker = UNITS[unit]
+    sources = {**source_files(maker.module), **source_files("dstc_hdl.emit")}
+    key = content_key("tb", unit, maker.arguments, config.to_dict(), sources,
+                      generator_versions())
+    return publish("verilog", key, lambda folder: emit(
+        maker.make(config), f"dstc_{unit}", config).write(folder) and None)
+
+
+def compiled(unit: str, config: Config, simulator: str, start: str, waves: bool) -> Path:
+    """The folder with the unit compiled for cocotb."""
+    name = f"dstc_{unit}.v"
+    text = (verilog(unit, config) / name).read_text(encoding="utf-8")
+    if start == "unknown":
+        text = MEMORY.sub("", REGISTER.sub(r"\1;", text))
+    version = icarus_version() if simulator == "icarus" else verilator_version()
+    key = content_key("tb", text, simulator, version, FLAGS[simulator], waves)
+
+    def make(folder: Path) -> None:
+        (folder / name).write_text(text, encoding="utf-8")
+        runner = get_runner(simulator)
+        try:
+            with mock.patch.dict(os.environ, simulator_environment(simulator)):
+                runner.build(sources=[folder / name], hdl_toplevel=f"dstc_{unit}",
+                             build_dir=folder, build_args=FLAGS[simulator], waves=waves,
+                             timescale=("1ns", "1ps"), log_file=folder / "build.log")
+        except RuntimeError as error:
+            log = (folder / "build.log").read_text(encoding="utf-8", errors="replace")
+            raise RuntimeError(f"{simulator} cannot compile {name}: {error}\n{log[-4000:]}"
+                               ) from error
+
+    return publish("tb", key, make)
+
+
+def simulator_environment(simulator: str) -> dict[str, str]:
+    """Variables that cocotb's runner needs to find and drive the simulator."""
+    if simulator == "icarus":
+        return {}
+    cache = Path(__file__).with_name("objcache.py")
+    binaries = str(find_verilator().parent)
+    path = os.environ["PATH"].split(os.pathsep)
+    return {
+        "PATH": os.pathsep.join([binaries, *(p for p in path if p != binaries)]),
+        "VERILATOR_ROOT": verilator_environment()["VERILATOR_ROOT"],
+        "OBJCACHE": f"{sys.executable} {cache} {build_folder() / 'cache' / 'tb-objects'}",
+    }

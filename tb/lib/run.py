@@ -1,0 +1,93 @@
+"""Running one bench under pytest."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+from cocotb_tools.runner import get_runner
+
+from dstc.config import get_config
+from dstc_hdl.emit import build_folder
+
+from .build import compiled, simulator_environment, verilog
+
+__all__ = ["Case", "run_case"]
+
+TAIL = 6000
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run of one bench.
+
+    Attributes
+    ----------
+    unit : str
+        A key of :data:`tb.lib.units.UNITS`.
+    bench : str
+        Module with the tests, ``tb.bench_BENCH``.
+    config : str
+        Named configuration.
+    simulator, start : str
+        See :mod:`tb.lib.build`.
+    """
+
+    unit: str
+    bench: str
+    config: str
+    simulator: str
+    start: str
+
+    @property
+    def name(self) -> str:
+        """As pytest shows it."""
+        return f"{self.unit}-{self.config}-{self.simulator}-{self.start}"
+
+
+def run_case(case: Case, seed: int, waves: bool) -> str | None:
+    """Build what is missing and run the bench.
+
+    Returns
+    -------
+    str or None
+        What to tell if it failed: configuration, simulator, seed, how to repeat it and the end
+        of its log, which the runner would hide.
+    """
+    config = get_config(case.config)
+    folder = compiled(case.unit, config, case.simulator, case.start, waves)
+    place = build_folder() / "tb" / case.name
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    log = place / "bench.log"
+    runner = get_runner(case.simulator)
+    extra = {
+        "COCOTB_REWRITE_ASSERTION_FILES": "bench_*.py",
+        "COCOTB_ANSI_OUTPUT": "0",
+        "DSTC_TB_MANIFEST": str(verilog(case.unit, config) / f"dstc_{case.unit}.json"),
+        "DSTC_TB_CASE": case.name,
+        "DSTC_TB_UNIT": case.unit,
+    }
+    plusargs = ["+verilator+rand+reset+2", f"+verilator+seed+{seed % 2**31 or 1}"]
+    if waves and case.simulator == "icarus":
+        plusargs = [f"+dumpfile_path={place / 'dump.fst'}"]
+    error: str | None = None
+    try:
+        with mock.patch.dict(os.environ, simulator_environment(case.simulator)):
+            runner.test(test_module=f"tb.bench_{case.bench}", hdl_toplevel=f"dstc_{case.unit}",
+                        hdl_toplevel_lang="verilog", build_dir=folder, test_dir=place, seed=seed,
+                        plusargs=plusargs if case.simulator == "verilator" or waves else [],
+                        extra_env=extra, waves=waves, log_file=log)
+    except (SystemExit, RuntimeError) as stop:
+        error = str(stop)
+    text = log.read_text(encoding="utf-8", errors="replace")
+    if error is not None:
+        story = "\n".join(line for line in text.splitlines() if "INFO     " not in line)
+        return (
+            f"bench {case.bench} of {case.unit} failed: configuration {case.config}, "
+            f"{case.simulator}, start {case.start}, seed {seed} ({error})\n"
+            f"again, with waves: .venv/bin/python -m pytest tb -k '{case.name}' "
+            f"--bench-seed {seed} --bench-waves\nwhole log: {log}\n{story[-TAIL:]}")
+    print("".join(line + "\n" for line in text.splitlines() if "bench " in line), end="")
+    return None

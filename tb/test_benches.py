@@ -1,0 +1,31 @@
+"""Every bench on the simulators and configurations that it is for."""
+
+from pathlib import Path
+
+import pytest
+
+from .lib.run import Case, run_case
+from .lib.units import UNITS
+
+# Units with a bench of their own name; those without it share one.
+BENCH = {"multiplier": "arith", "adder": "arith", "operand_buffer_a": "operand_buffer",
+         "operand_buffer_b": "operand_buffer"}
+# Four-state with the shipped text and with X in every register, two-state with random registers.
+USUAL = (("tiny", "icarus", "initial"), ("tiny", "icarus", "unknown"),
+         ("small", "verilator", "unknown"))
+# Units whose behaviour differs with integers.
+ALSO = {
+    "multiplier": (("paper-int8", "icarus", "initial"), ("paper-int8", "verilator", "unknown")),
+    "adder": (("paper-int8", "icarus", "initial"), ("paper-int8", "verilator", "unknown")),
+}
+CASES = [Case(unit, BENCH.get(unit, unit), *where)
+         for unit in UNITS for where in (*USUAL, *ALSO.get(unit, ()))
+         if (Path(__file__).parent / f"bench_{BENCH.get(unit, unit)}.py").is_file()]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_bench(case, request):
+    option = request.config.getoption
+    failure = run_case(case, option("--bench-seed"), option("--bench-waves"))
+    if failure:
+        pytest.fail(failure, pytrace=False)
