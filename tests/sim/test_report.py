@@ -12,9 +12,9 @@ from matplotlib import image as images
 from rich.console import Console
 
 from dstc.config import get_config
-from dstc_hdl.layouts import COUNTERS
-from dstc_sim.report import BINS, Measured, Run, Subject, summary, verdict, write
-from dstc_sim.report.picture import draw, groups_per_k
+from dstc_sim.report import BIN_MEANINGS, Measured, Run, Subject, summary, verdict, write
+from dstc_sim.report.picture import BIN_COLOURS, draw, groups_per_k
+from dstc_sim.runs import BINS
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 FILES = ["core.json", "core.v", "index.html", "matrices.npz", "picture.png"]
@@ -84,8 +84,8 @@ def page_of(out):
     return Page((out / "index.html").read_text(encoding="utf-8"))
 
 
-def test_bins_are_the_counters_of_the_core():
-    assert tuple(BINS) == COUNTERS[:len(BINS)]
+def test_every_bin_is_explained_and_drawn():
+    assert tuple(BIN_MEANINGS) == tuple(BIN_COLOURS) == BINS
 
 
 def test_files(run, subject, tmp_path):

@@ -8,8 +8,9 @@ from html import escape
 import numpy as np
 from matplotlib import image as images
 
+from ..runs import BINS
 from .picture import BIN_COLOURS
-from .run import BINS, Run, Subject
+from .run import BIN_MEANINGS, Run, Subject
 from .style import STYLE
 from .terminal import verdict
 
@@ -80,7 +81,7 @@ def _cycles(run: Run) -> str:
     meanings = "".join(
         f'<dt><i class="dot" style="background:{BIN_COLOURS[key]}"></i>{key}</dt>'
         f"<dd>{escape(text.format(rows=run.config.array_rows, cols=run.config.array_cols))}</dd>"
-        for key, text in BINS.items())
+        for key, text in BIN_MEANINGS.items())
     return f"""<section>
 <h2>Where the cycles went</h2>
 {bars}

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from .run import BINS, Measured, Run
+from ..runs import BINS
+from .run import Measured, Run
 
 __all__ = ["BIN_COLOURS", "draw", "groups_per_k"]
 

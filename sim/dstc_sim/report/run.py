@@ -7,9 +7,11 @@ import numpy as np
 
 from dstc.config import Config
 
-__all__ = ["BINS", "Measured", "Run", "Subject"]
+from ..runs import BINS
 
-BINS = {
+__all__ = ["BIN_MEANINGS", "Measured", "Run", "Subject"]
+
+BIN_MEANINGS = {
     "issue": "An OHMMA was issued: an outer product of up to {rows} x {cols} non-zeros.",
     "conflict": "An OHMMA had to wait: products that meet in one accumulator bank, or updates "
                 "still in flight, kept every entry of the operand collector taken.",
@@ -18,7 +20,7 @@ BINS = {
              "went out or a tile of C came in.",
     "idle": "Anything else, such as an instruction that finds no work.",
 }
-"""Where a cycle can go, in the order of the reports, and what that means."""
+"""What each bin of cycles means."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,7 @@ class Measured:
     Attributes
     ----------
     bins : dict of int
-        Cycles per key of :data:`BINS`.
+        Cycles per name of :data:`dstc_sim.runs.BINS`.
     ohmma : int
         OHMMA that were executed.
     products : int
@@ -39,7 +41,7 @@ class Measured:
     Raises
     ------
     ValueError
-        If the bins are not those of :data:`BINS`.
+        If the bins are others.
     """
 
     bins: dict[str, int]

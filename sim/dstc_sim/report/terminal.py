@@ -4,8 +4,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ..runs import BINS
 from .picture import BIN_COLOURS
-from .run import BINS, Run, Subject
+from .run import Run, Subject
 
 __all__ = ["summary", "verdict"]
 

@@ -187,7 +187,7 @@ class Network:
 def load_digits() -> tuple[np.ndarray, np.ndarray]:
     """The held-out digits: images uint8 (1000, 28, 28) and labels uint8 (1000,), in turn 0 to 9.
 
-    A subset of MNIST (Y. LeCun, C. Cortes) that the network never saw in training.
+    A subset of MNIST (Y. LeCun, C. Cortes; CC BY-SA 3.0) that the network never saw in training.
     """
     with (resources.files(__package__) / "digits.npz").open("rb") as file, \
             np.load(file) as stored:
