@@ -86,14 +86,17 @@ def _convert(array: NDArray[Any], dtype: np.dtype, name: str) -> tuple[NDArray[A
     if dtype.kind == "i":
         return _to_integer(array, dtype, name), 0
     with np.errstate(all="ignore"):
-        if array.dtype.kind != "f":
-            # numpy would go from integers to half precision through single, and round twice
-            # when that cannot hold them.
-            array = array.astype(np.float32 if array.itemsize <= 2 else np.float64)
-        converted = array.astype(dtype)
-        differs = converted != array
-        if differs.any():
-            differs &= ~np.isnan(array)
+        if array.dtype.kind == "f":
+            converted = array.astype(dtype)
+            differs = converted != array
+            if differs.any():
+                differs &= ~np.isnan(array)
+        else:
+            # By way of single precision there is one rounding at most: integers that it cannot
+            # hold are infinite in half precision.
+            converted = array.astype(np.float32).astype(dtype)
+            wide = array.astype(np.float32 if array.itemsize <= 2 else np.float64)
+            differs = (converted != wide) | (wide.astype(array.dtype) != array)
     return converted, int(np.count_nonzero(differs))
 
 

@@ -73,6 +73,26 @@ def test_one_rounding_from_every_type():
     assert changed == 5
 
 
+@pytest.mark.parametrize("value, single, changed", [
+    (2**24, 2**24, 0), (2**24 + 1, 2**24, 1), (2**24 + 3, 2**24 + 4, 1), (2**53 + 1, 2**53, 1),
+    # Up at once, but to even (down) after a stop at double.
+    (2**60 + 2**36 + 1, 2**60 + 2**37, 1), (2**63 - 1, 2**63, 1), (-2**63, -2**63, 0),
+])
+def test_integers_to_single(value, single, changed):
+    got, count = to_accumulator(np.array([value], np.int64), FP16)
+    assert (int(got[0]), count) == (single, changed)
+
+
+def test_every_small_integer():
+    for dtype in (np.int8, np.uint8, np.int16, np.uint16):
+        values = np.arange(np.iinfo(dtype).min, np.iinfo(dtype).max + 1).astype(dtype)
+        got, changed = to_element(values, "fp16")
+        with np.errstate(over="ignore"):
+            want = values.astype(np.float64).astype(np.float16)
+        assert_array_equal(got, want)
+        assert changed == sum(float(g) != int(v) for g, v in zip(got, values, strict=True))
+
+
 def test_what_counts_as_changed():
     values = np.array([1.0, 0.1, -0.0, np.nan, np.inf, 1e9, 1e-9], np.float32)
     got, changed = to_element(values, "fp16")

@@ -168,6 +168,19 @@ def test_archive_that_lies_about_its_size(tmp_path):
     assert "must be at most 1032 times its" in refusal(path)
 
 
+@pytest.mark.parametrize("store", [np.savez, np.savez_compressed])
+def test_archive_checksum(tmp_path, store):
+    """A changed value is noticed although the array is as long as it should be."""
+    path = tmp_path / "x.npz"
+    store(path, np.arange(400.).reshape(20, 20))
+    raw = bytearray(path.read_bytes())
+    # In the archive's directory, so that the data itself still unpacks.
+    position = raw.index(b"PK\x01\x02") + 16
+    raw[position] ^= 1
+    path.write_bytes(raw)
+    assert "Bad CRC-32" in refusal(path)
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_archive_methods(tmp_path, method):
     with zipfile.ZipFile(tmp_path / "x.npz", "w", method) as archive:

@@ -46,8 +46,7 @@ def _npy_stream(file: BinaryIO, size: int) -> NDArray[Any]:
     if wanted != there:
         raise ValueError(f"values of shape {shape} must be {wanted} bytes, not {there}")
     data = file.read(wanted)
-    # Reaching the end of an archive's member is what compares its checksum.
-    if len(data) != wanted or file.read(1):
+    if len(data) != wanted:
         raise ValueError(f"values must be {wanted} bytes, not {len(data)}")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
