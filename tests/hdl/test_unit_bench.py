@@ -6,7 +6,7 @@ import pytest
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
-from unit_bench import Bench, StreamChecker, pack, unpack
+from unit_bench import Bench, Codec, StreamChecker
 
 LAYOUT = data.StructLayout({"a": 3, "b": data.ArrayLayout(5, 2), "c": data.StructLayout({"d": 1})})
 
@@ -72,7 +72,10 @@ def test_pack_and_unpack(seed):
     value = {"a": rng.randrange(8), "b": [rng.randrange(32), rng.randrange(32)],
              "c": {"d": rng.randrange(2)}}
     bits = value["a"] | value["b"][0] << 3 | value["b"][1] << 8 | value["c"]["d"] << 13
-    assert pack(LAYOUT, value) == bits
-    assert unpack(LAYOUT, bits) == value
-    assert unpack(signed(4), 0b1001) == -7
-    assert pack(signed(4), -7) == 0b1001
+    assert Codec(LAYOUT).pack(value) == bits
+    assert Codec(LAYOUT).unpack(bits) == value
+    assert Codec(LAYOUT).pack({"b": [1, 2]}) == 1 << 3 | 2 << 8
+    assert Codec(signed(4)).unpack(0b1001) == -7
+    assert Codec(signed(4)).pack(-7) == 0b1001
+    with pytest.raises(AssertionError):
+        Codec(LAYOUT).pack({"x": 1})

@@ -9,13 +9,13 @@ import random
 from collections import deque
 from functools import reduce
 
-from amaranth.hdl import Const, Shape, Value
+from amaranth.hdl import Shape, Value
 from amaranth.lib import data
 from amaranth.sim import Simulator
 
 from dstc.config import Config, get_config
 
-__all__ = ["CONFIGS", "STALLS", "Bench", "StreamChecker", "evaluate", "pack", "unpack"]
+__all__ = ["CONFIGS", "STALLS", "Bench", "Codec", "StreamChecker", "evaluate"]
 
 PERIOD = 1e-6
 
@@ -38,23 +38,34 @@ STALLS = [(1, 1), (1, .4), (.4, 1), (.6, .6)]
 """Probabilities that an idle source offers a token, and that a sink takes one."""
 
 
-def pack(shape, value):
-    """The bits of a payload given as an integer, or as mappings and sequences of its fields."""
-    if isinstance(value, int):
-        return value & (1 << Shape.cast(shape).width) - 1
-    return shape.const(value).as_value().value
+class Codec:
+    """Payloads of one shape: between bits and integers, dictionaries and lists."""
 
+    def __init__(self, shape):
+        cast = Shape.cast(shape)
+        self.mask = (1 << cast.width) - 1
+        self.sign = 1 << cast.width - 1 if cast.signed and cast.width else 0
+        self.fields, self.is_list = None, isinstance(shape, data.ArrayLayout)
+        if isinstance(shape, data.Layout):
+            self.fields = [(name, field.offset, Codec(field.shape)) for name, field in shape]
 
-def unpack(shape, bits):
-    """A payload's bits as an integer, or as dictionaries and lists of its fields."""
-    if isinstance(shape, data.ArrayLayout):
-        width = Shape.cast(shape.elem_shape).width
-        return [unpack(shape.elem_shape, bits >> n * width & (1 << width) - 1)
-                for n in range(shape.length)]
-    if isinstance(shape, data.Layout):
-        return {name: unpack(field.shape, bits >> field.offset & (1 << field.width) - 1)
-                for name, field in shape}
-    return Const(bits, Shape.cast(shape)).value
+    def pack(self, value):
+        """The bits of an integer, or of the fields of a mapping or sequence; 0 if left out."""
+        if isinstance(value, int) or self.fields is None:
+            return int(value) & self.mask
+        if self.is_list:
+            assert len(value) == len(self.fields)
+            return sum(codec.pack(value[name]) << offset for name, offset, codec in self.fields)
+        assert set(value) <= {name for name, *_ in self.fields}, value
+        return sum(codec.pack(value[name]) << offset for name, offset, codec in self.fields
+                   if name in value)
+
+    def unpack(self, bits):
+        """The inverse of :meth:`pack`."""
+        if self.fields is None:
+            return (bits & self.mask ^ self.sign) - self.sign
+        values = [(name, codec.unpack(bits >> offset)) for name, offset, codec in self.fields]
+        return [value for _, value in values] if self.is_list else dict(values)
 
 
 def shape_of(value):
@@ -90,6 +101,7 @@ class Port:
         self.p = p
         self._bench, self._stream = bench, stream
         self._payload = Value.cast(stream.payload)
+        self._codec = Codec(shape_of(stream.payload))
         self._checker = StreamChecker(name)
         self._offering = False
         self.signals = (stream.valid, stream.ready, self._payload)
@@ -102,14 +114,14 @@ class Port:
         elif not self._offering and self.queue and rng.random() < self.p:
             self._offering = True
             ctx.set(self._stream.valid, 1)
-            ctx.set(self._payload, pack(self._stream.payload.shape(), self.queue.popleft()))
+            ctx.set(self._payload, self._codec.pack(self.queue.popleft()))
 
     def follow(self, ctx, cycle, valid, ready, payload):
         """Account for the clock edge that ended ``cycle``."""
         self._checker.see(cycle, valid, ready, payload)
         if not (valid and ready):
             return
-        self.tokens.append(unpack(self._stream.payload.shape(), payload))
+        self.tokens.append(self._codec.unpack(payload))
         self.cycles.append(cycle)
         if self.queue is not None:
             self._offering = False
@@ -185,6 +197,7 @@ class Bench:
     async def _loop(self, ctx):
         signals = [signal for port in self._ports for signal in port.signals]
         signals += [Value.cast(value) for value in self._observed.values()]
+        codecs = [(name, Codec(shape_of(value))) for name, value in self._observed.items()]
         while True:
             # Whoever calls run() has the time from the clock edge to here to change its mind.
             await ctx.delay(PERIOD / 4)
@@ -195,8 +208,8 @@ class Bench:
             seen = (await ctx.tick().sample(*signals))[2:]
             for n, port in enumerate(self._ports):
                 port.follow(ctx, self.cycle, *seen[3 * n:3 * n + 3])
-            values = {name: unpack(shape_of(value), bits) for (name, value), bits in
-                      zip(self._observed.items(), seen[3 * len(self._ports):], strict=True)}
+            values = {name: codec.unpack(bits) for (name, codec), bits in
+                      zip(codecs, seen[3 * len(self._ports):], strict=True)}
             for hook, names in self._after:
                 hook(self.cycle, *(values[name] for name in names))
             self.cycle += 1
@@ -205,14 +218,15 @@ class Bench:
 def evaluate(dut, cases, outputs):
     """Outputs of a combinational unit, as dictionaries, for each mapping of inputs."""
     results = []
+    targets = {name: (Value.cast(getattr(dut, name)), Codec(shape_of(getattr(dut, name))))
+               for name in {*outputs, *(name for case in cases for name in case)}}
 
     async def loop(ctx):
         for case in cases:
             for name, value in case.items():
-                target = getattr(dut, name)
-                ctx.set(Value.cast(target), pack(shape_of(target), value))
-            results.append({name: unpack(shape_of(getattr(dut, name)),
-                                         ctx.get(Value.cast(getattr(dut, name))))
+                target, codec = targets[name]
+                ctx.set(target, codec.pack(value))
+            results.append({name: targets[name][1].unpack(ctx.get(targets[name][0]))
                             for name in outputs})
 
     simulator = Simulator(dut)
