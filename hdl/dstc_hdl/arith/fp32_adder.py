@@ -14,7 +14,7 @@ EXPONENT = 8
 GUARDS = 3
 WIDTH = 1 + (1 + MANTISSA) + GUARDS
 
-# Levels of the two shifters.
+# Levels of the normalising shifter: 1, 2, 4, 8 and 16 places.
 LEVELS = range(5)
 
 
@@ -98,7 +98,7 @@ def _order(m, a, b):
             exponent[name].eq(Cat(field[0] | ~hidden[name], field[1:])),
         ]
     difference = Signal(EXPONENT)
-    distance = Signal(len(LEVELS))
+    distance = Signal(5)
     subtract = Signal()
     special = Signal()
     m.d.comb += [
@@ -120,21 +120,20 @@ def _order(m, a, b):
     }
 
 
-def _align(level):
-    """Shift the smaller significand right by 2**level places, or not."""
-    step = 1 << level
+def _align(m, aligned, distance, **state):
+    """Shift the smaller significand to the place of the larger."""
+    width = len(aligned)
+    shifted = Signal(width)
+    lost = Signal(width)
+    m.d.comb += [
+        shifted.eq(aligned >> distance),
+        lost.eq(aligned & ~(C(-1, width) << distance)[:width]),
+    ]
+    # The lowest bit is sticky: it stands for everything that has left the word.
+    return {"aligned": Cat(shifted[0] | lost.any(), shifted[1:]), **state}
 
-    def align(m, aligned, distance, **state):
-        shifted = Signal(WIDTH - 1, name=f"aligned{step}")
-        # The lowest bit is sticky: it collects what leaves the word.
-        kept = Cat(aligned[:step + 1].any(), aligned[step + 1:])
-        m.d.comb += shifted.eq(Mux(distance[0], kept, aligned))
-        return {"aligned": shifted, "distance": distance[1:], **state}
 
-    return align
-
-
-def _add(m, significand, aligned, distance, subtract, exponent, **state):
+def _add(m, significand, aligned, subtract, exponent, **state):
     """Add the smaller significand or subtract it."""
     # The lowest bit of this addition is the carry into the one above it.
     raw = Signal(WIDTH + 1)
@@ -207,7 +206,7 @@ def _round(m, sign, exponent, total, subtract, zeros, tight, special, nan):
 
 STEPS = {
     "order": _order,
-    **{f"align{1 << level}": _align(level) for level in LEVELS},
+    "align": _align,
     "add": _add,
     **{f"normalise{1 << level}": _normalise(level) for level in reversed(LEVELS)},
     "round": _round,
@@ -216,7 +215,7 @@ STEPS = {
 # The steps that end with a register, by latency; chosen by timing analysis.
 CUTS = {
     1: ("round",),
-    2: ("align16", "round"),
+    2: ("align", "round"),
     3: ("order", "add", "round"),
     4: ("order", "add", "normalise1", "round"),
 }
