@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import IntEnum
 from typing import Protocol
 
 import numpy as np
@@ -10,14 +11,28 @@ from numpy.typing import NDArray
 from dstc.config import Config
 from dstc.errors import DstcError
 
-__all__ = ["BINS", "ERROR_CODES", "STREAMS", "CoreJob", "CoreRun", "SimulationError", "Stall",
-           "Status", "StreamJob"]
+__all__ = ["BINS", "COUNTERS", "ERROR_CODES", "MAX_CYCLES", "QUIET_LIMIT", "STREAMS", "CoreJob",
+           "CoreRun", "CoreSimulator", "Ending", "Outcome", "SimulationError", "Stall", "Status",
+           "StreamJob", "unpack_counters"]
 
 STREAMS = ("instr", "a", "b", "c", "d")
 """Streams of the core; the last one comes out of it."""
 
 BINS = ("issue", "conflict", "operand_wait", "drain", "idle")
 """Counters that share out the cycles of a run among them."""
+
+COUNTERS = (*BINS, "ohmma", "products")
+"""Fields of the core's port ``counters``, 48 bits each, from bit 0."""
+
+MAX_CYCLES = 1 << 40
+"""Cycles after which a simulator gives up unless told otherwise."""
+
+QUIET_LIMIT = 100_000
+"""Cycles without a transfer on any stream after which a core is taken to hang.
+
+The longest wait of a working core, a full operand buffer worked off in dense mode, is
+``slots * tile_k * 64`` cycles, at most 16,384.
+"""
 
 ERROR_CODES = {
     1: "illegal opcode",
@@ -122,6 +137,14 @@ class Stall:
         """A stream waits when a uniform 32-bit number is below its threshold."""
         return {stream: int(getattr(self, stream) * 2**32) for stream in STREAMS}
 
+    def states(self) -> dict[str, int]:
+        """Start of each stream's generator, splitmix64 in every simulator.
+
+        Equal patterns everywhere make runs of the same job equal in every cycle.
+        """
+        return {stream: (8 * self.seed + n) * 0xD1342543DE82EF95 % 2**64
+                for n, stream in enumerate(STREAMS, start=1)}
+
 
 @dataclass(frozen=True)
 class Status:
@@ -180,3 +203,74 @@ class CoreRun:
     def cycles(self) -> int:
         """Cycles by the core's own counters: the sum of the five bins."""
         return sum(self.counters[name] for name in BINS)
+
+
+class CoreSimulator(Protocol):
+    """A core in some simulator."""
+
+    def run(self, job: CoreJob, *, stall: Stall | None = None, max_cycles: int = MAX_CYCLES,
+            quiet_limit: int = QUIET_LIMIT) -> CoreRun:
+        """Reset the core and run a program until it halts or reports an error.
+
+        Parameters
+        ----------
+        job : CoreJob
+            Words and streams.
+        stall : Stall, optional
+            Random waiting on the streams; none by default.
+        max_cycles : int
+            Give up after so many cycles.
+        quiet_limit : int
+            Give up after so many cycles in a row without a transfer on any stream.
+
+        Raises
+        ------
+        SimulationError
+            If the core neither halts nor reports an error within the limits, or sends more beats
+            than the job expects.
+        """
+
+
+class Outcome(IntEnum):
+    """Why a simulation ended."""
+
+    STOPPED = 0
+    CYCLE_LIMIT = 1
+    NO_PROGRESS = 2
+    TOO_MANY_BEATS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """The state at the end of a simulation.
+
+    ``moved`` has the beats of all five streams, ``handshakes`` their valid (bit 0) and ready
+    (bit 1), in the order of :data:`STREAMS`.
+    """
+
+    outcome: Outcome
+    cycles: int
+    status: Status
+    moved: tuple[int, ...]
+    handshakes: tuple[int, ...]
+
+    def check(self, job: CoreJob, quiet_limit: int) -> None:
+        """Raise a :class:`SimulationError` unless the core has stopped by itself."""
+        if self.outcome == Outcome.STOPPED:
+            return
+        reason = {
+            Outcome.CYCLE_LIMIT: f"Core did not halt within {self.cycles} cycles",
+            Outcome.NO_PROGRESS: f"Core moved nothing for {quiet_limit} cycles, up to cycle "
+                                 f"{self.cycles}",
+            Outcome.TOO_MANY_BEATS: f"Core sent more than {job.d_beats} D beats",
+        }[self.outcome]
+        totals = (len(job.words), len(job.a_data), len(job.b_data), len(job.c_data), job.d_beats)
+        waiting = ("", " (offered, not taken)", " (ready, nothing offered)", " (moving)")
+        streams = [f"{name} {done} of {total}{waiting[handshake]}" for name, done, total, handshake
+                   in zip(STREAMS, self.moved, totals, self.handshakes, strict=True)]
+        raise SimulationError(f"{reason}; status {self.status}; beats moved: {', '.join(streams)}")
+
+
+def unpack_counters(bits: int) -> dict[str, int]:
+    """The fields of the core's port ``counters``."""
+    return {name: bits >> 48 * n & (1 << 48) - 1 for n, name in enumerate(COUNTERS)}

@@ -3,8 +3,8 @@
 from .cache import build_folder, content_key, publish
 from .emission import Emitted, emit
 from .linting import WAIVERS, lint
-from .units import UNITS, emit_unit
+from .units import UNITS, emit_unit, make_unit
 from .verilog import EmissionError
 
 __all__ = ["UNITS", "WAIVERS", "EmissionError", "Emitted", "build_folder", "content_key", "emit",
-           "emit_unit", "lint", "publish"]
+           "emit_unit", "lint", "make_unit", "publish"]

@@ -2,6 +2,7 @@
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 from dstc.config import Config
 from dstc.errors import DstcError
@@ -10,12 +11,26 @@ from .cache import content_key, publish, source_files
 from .emission import Emitted, emit
 from .tools import generator_versions
 
-__all__ = ["UNITS", "emit_unit"]
+__all__ = ["UNITS", "emit_unit", "make_unit"]
 
 UNITS = {
     "core": ("dstc_hdl.core", "Core"),
 }
 """Unit name to module and class; each class is made from a configuration alone."""
+
+
+def make_unit(unit: str, config: Config) -> Any:
+    """The named unit as a component, not yet elaborated.
+
+    Raises
+    ------
+    DstcError
+        If there is no such unit.
+    """
+    if unit not in UNITS:
+        raise DstcError(f"Unit must be one of {', '.join(UNITS)}, not {unit!r}")
+    module, name = UNITS[unit]
+    return getattr(importlib.import_module(module), name)(config)
 
 
 def emit_unit(unit: str, config: Config) -> tuple[Emitted, Path]:
@@ -41,14 +56,12 @@ def emit_unit(unit: str, config: Config) -> tuple[Emitted, Path]:
     """
     if unit not in UNITS:
         raise DstcError(f"Unit must be one of {', '.join(UNITS)}, not {unit!r}")
-    module, kind = UNITS[unit]
     name = f"dstc_{unit}"
-    sources = {**source_files(module), **source_files(__name__)}
+    sources = {**source_files(UNITS[unit][0]), **source_files(__name__)}
     key = content_key(unit, config.to_dict(), sources, generator_versions())
 
     def make(folder: Path) -> None:
-        component = getattr(importlib.import_module(module), kind)(config)
-        emit(component, name, config).write(folder)
+        emit(make_unit(unit, config), name, config).write(folder)
 
     folder = publish("verilog", key, make)
     return Emitted.read(folder, name), folder

@@ -35,10 +35,11 @@ struct Run {
     uint8_t* d_data;
     uint8_t* d_last;
     uint64_t d_capacity, d_bytes, d_stall;
-    uint64_t seed, max_cycles, quiet_limit, resume;
+    uint64_t states[5];
+    uint64_t max_cycles, quiet_limit, resume;
     // Results.
-    uint64_t outcome, cycles, d_beats, status, handshakes;
-    uint64_t taken[4];
+    uint64_t outcome, cycles, status, handshakes;
+    uint64_t moved[5];
     uint64_t counters[7];
 };
 
@@ -151,8 +152,8 @@ uint64_t Simulation::counter(int index) const {
 
 void Simulation::run(Run& run) {
     Vtop& top = *m_top;
-    uint64_t seed = run.seed * 8;
-    auto random = [&seed] { return Random{++seed * 0xD1342543DE82EF95ULL}; };
+    const uint64_t* state = run.states;
+    auto random = [&state] { return Random{*state++}; };
 #define SOURCE(name)                                                       \
     Source {                                                               \
         run.name, raw(top.PORT(name, payload)), sizeof top.PORT(name, payload), \
@@ -208,11 +209,11 @@ void Simulation::run(Run& run) {
     if (!stopped) settle();
     run.outcome = outcome;
     run.cycles = cycle;
-    run.d_beats = beats;
+    run.moved[4] = beats;
     run.status = top.status;
     run.handshakes = 0;
     for (int n = 0; n < 4; ++n) {
-        run.taken[n] = sources[n].next;
+        run.moved[n] = sources[n].next;
         run.handshakes |= uint64_t(sources[n].valid | sources[n].ready << 1) << 2 * n;
     }
     run.handshakes |= uint64_t(top.PORT(d, valid) | top.PORT(d, ready) << 1) << 8;
@@ -221,6 +222,7 @@ void Simulation::run(Run& run) {
 
 }  // namespace
 
+#pragma GCC visibility push(default)
 extern "C" {
 
 void* dstc_new(const char* trace) { return new Simulation{trace}; }

@@ -10,14 +10,24 @@ import numpy as np
 from dstc.config import Config
 from dstc_hdl.emit import Emitted
 
-from ..runs import BINS, STREAMS, CoreJob, CoreRun, SimulationError, Stall, Status
+from ..runs import (
+    COUNTERS,
+    MAX_CYCLES,
+    QUIET_LIMIT,
+    STREAMS,
+    CoreJob,
+    CoreRun,
+    Ending,
+    Outcome,
+    SimulationError,
+    Stall,
+    Status,
+)
 from .build import build_model
 
 __all__ = ["CoreModel"]
 
 WORD = ctypes.c_uint64
-COUNTERS = (*BINS, "ohmma", "products")
-CYCLE_LIMIT, NO_PROGRESS, TOO_MANY_BEATS = 1, 2, 3
 
 
 class _Stream(ctypes.Structure):
@@ -31,9 +41,9 @@ class _Run(ctypes.Structure):
     _fields_ = (("instr", _Stream), ("a", _Stream), ("b", _Stream), ("c", _Stream),
                 ("d_data", ctypes.c_void_p), ("d_last", ctypes.c_void_p),
                 ("d_capacity", WORD), ("d_bytes", WORD), ("d_stall", WORD),
-                ("seed", WORD), ("max_cycles", WORD), ("quiet_limit", WORD), ("resume", WORD),
-                ("outcome", WORD), ("cycles", WORD), ("d_beats", WORD), ("status", WORD),
-                ("handshakes", WORD), ("taken", WORD * 4), ("counters", WORD * len(COUNTERS)))
+                ("states", WORD * 5), ("max_cycles", WORD), ("quiet_limit", WORD), ("resume", WORD),
+                ("outcome", WORD), ("cycles", WORD), ("status", WORD),
+                ("handshakes", WORD), ("moved", WORD * 5), ("counters", WORD * len(COUNTERS)))
 
 
 class CoreModel:
@@ -79,33 +89,14 @@ class CoreModel:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(self, job: CoreJob, *, stall: Stall | None = None, max_cycles: int = 1 << 40,
-            quiet_limit: int = 100_000, resume: bool = False) -> CoreRun:
-        """Run a program until the core halts or reports an error.
+    def run(self, job: CoreJob, *, stall: Stall | None = None, max_cycles: int = MAX_CYCLES,
+            quiet_limit: int = QUIET_LIMIT, resume: bool = False) -> CoreRun:
+        """As :meth:`dstc_sim.runs.CoreSimulator.run`; the model may run many jobs.
 
         Parameters
         ----------
-        job : CoreJob
-            Words and streams.
-        stall : Stall, optional
-            Random waiting on the streams; none by default.
-        max_cycles : int
-            Give up after so many cycles.
-        quiet_limit : int
-            Give up after so many cycles in a row without a transfer on any stream.
         resume : bool
             Start by a pulse on ``resume`` instead of a reset; the core must have halted.
-
-        Returns
-        -------
-        CoreRun
-            Its status is halted or error.
-
-        Raises
-        ------
-        SimulationError
-            If the core neither halts nor reports an error within the limits, or sends more beats
-            than the job expects.
         """
         if self._model is None:
             raise SimulationError("Model is closed")
@@ -135,40 +126,21 @@ class CoreModel:
             b=stream("b", job.b_data, job.b_last, config.b_beat_bits // 8),
             c=stream("c", job.c_data, None, d_bytes),
             d_data=d_data.ctypes.data, d_last=d_last.ctypes.data, d_capacity=job.d_beats,
-            d_bytes=d_bytes, d_stall=limits["d"], seed=stall.seed, max_cycles=max_cycles,
+            d_bytes=d_bytes, d_stall=limits["d"],
+            states=(WORD * 5)(*stall.states().values()), max_cycles=max_cycles,
             quiet_limit=quiet_limit, resume=resume)
         started = time.perf_counter()
         failure = self._library.dstc_run(self._model, ctypes.byref(run))
         seconds = time.perf_counter() - started
         if failure:
             raise SimulationError(f"Verilated model failed: {failure.decode()}")
-        _check_outcome(run, job)
+        ending = Ending(outcome=Outcome(run.outcome), cycles=run.cycles,
+                        status=Status.unpack(run.status), moved=tuple(run.moved),
+                        handshakes=tuple(run.handshakes >> 2 * n & 3 for n in range(len(STREAMS))))
+        ending.check(job, quiet_limit)
+        beats = ending.moved[-1]
         return CoreRun(
-            d_data=d_data[:run.d_beats], d_last=d_last[:run.d_beats],
-            status=Status.unpack(run.status), counters=dict(zip(COUNTERS, run.counters,
-                                                                strict=True)),
-            taken=dict(zip(STREAMS, run.taken, strict=False)), clock_cycles=run.cycles,
+            d_data=d_data[:beats], d_last=d_last[:beats], status=ending.status,
+            counters=dict(zip(COUNTERS, run.counters, strict=True)),
+            taken=dict(zip(STREAMS[:-1], run.moved, strict=False)), clock_cycles=run.cycles,
             seconds=seconds)
-
-
-def _check_outcome(run: _Run, job: CoreJob) -> None:
-    """Raise unless the core has stopped by itself."""
-    if run.outcome == CYCLE_LIMIT:
-        reason = f"Core did not halt within {run.cycles} cycles"
-    elif run.outcome == NO_PROGRESS:
-        reason = f"Core moved nothing for {run.quiet_limit} cycles, up to cycle {run.cycles}"
-    elif run.outcome == TOO_MANY_BEATS:
-        reason = f"Core sent more than {job.d_beats} D beats"
-    else:
-        return
-    totals = (len(job.words), len(job.a_data), len(job.b_data), len(job.c_data), job.d_beats)
-    moved = (*run.taken, run.d_beats)
-    state = [f"{name} {done} of {total}{_waiting(run.handshakes >> 2 * n & 3)}"
-             for n, (name, done, total) in enumerate(zip(STREAMS, moved, totals, strict=True))]
-    raise SimulationError(f"{reason}; status {Status.unpack(run.status)}; beats moved: "
-                          f"{', '.join(state)}")
-
-
-def _waiting(handshake: int) -> str:
-    """What a stream's valid and ready say at the end."""
-    return ("", " (offered, not taken)", " (ready, nothing offered)", " (moving)")[handshake]

@@ -48,6 +48,7 @@ static void edge(Vtop& top) {{
 {edge}
 }}
 
+#pragma GCC visibility push(default)
 extern "C" {{
 
 void* vectors_new() {{ return new Model; }}
