@@ -4,19 +4,19 @@ from amaranth import *
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from dstc.isa import CONTEXTS
+
 from .arith import make_adder
 from .array import bank_product_layout
+from .select import select
 
 __all__ = ["AccumulationBuffer", "AccumulatorBank", "hazard_distance", "row_access_layout"]
-
-CONTEXTS = 2
 
 
 def hazard_distance(config):
     """Cycles that must lie between two products for one accumulator.
 
-    The sum is written into the bank at the end of the adder's last cycle, so the bank itself is
-    the last register of the adder pipeline.
+    The sum leaves the adder after ``adder_latency`` cycles and is in the bank one cycle later.
     """
     return config.adder_latency + 1
 
@@ -158,8 +158,8 @@ class AccumulationBuffer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        rows = Signal(data.ArrayLayout(data.ArrayLayout(config.acc_bits, config.array_cols),
-                                       config.array_rows))
+        rows = [Signal(data.ArrayLayout(config.acc_bits, config.array_cols), name=f"row_{p}")
+                for p in range(config.array_rows)]
         for p in range(config.array_rows):
             write_row = Signal(name=f"write_row_{p}")
             m.d.comb += write_row.eq(self.write_at.en & (self.write_at.bank_row == p))
@@ -177,5 +177,5 @@ class AccumulationBuffer(wiring.Component):
                     bank.write.eq(self.write[q]),
                     bank.clear.eq(self.clear),
                 ]
-        m.d.comb += self.read.eq(rows[self.read_at.bank_row])
+        m.d.comb += self.read.eq(select(m, "row", rows, self.read_at.bank_row))
         return m

@@ -4,6 +4,8 @@ from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from .select import encode_one_hot, lowest, select
+
 __all__ = ["BankPicker", "bank_operands_layout"]
 
 
@@ -19,13 +21,6 @@ def bank_operands_layout(config):
         "a": config.element_bits,
         "b": config.element_bits,
     })
-
-
-def lowest(m, name, bits):
-    """One-hot of the lowest set bit of ``bits``."""
-    result = Signal(len(bits), name=name)
-    m.d.comb += result.eq(bits & -bits)
-    return result
 
 
 class BankPicker(wiring.Component):
@@ -104,8 +99,8 @@ class BankPicker(wiring.Component):
         row_mask, col_mask = Signal(config.row_groups), Signal(config.col_groups)
         pending, free = Signal(config.bank_depth), Signal(config.bank_depth)
         m.d.comb += [
-            row_mask.eq(self.row_masks[current]),
-            col_mask.eq(self.col_masks[current]),
+            row_mask.eq(select(m, "row_mask_here", self.row_masks, current)),
+            col_mask.eq(select(m, "col_mask_here", self.col_masks, current)),
             pending.eq(Cat(row_mask & col_mask[v].replicate(config.row_groups)
                            for v in range(config.col_groups)) & ~taken),
         ]
@@ -139,51 +134,58 @@ class BankPicker(wiring.Component):
     def _advance(self, m, current, taken, passed, pick, target, move):
         """Next state of the walk; a retiring entry takes a bank that waits in it along."""
         entries = self._config.collector_entries
-        leave = Signal()
-        m.d.comb += leave.eq(self.retire & (current == self.head))
+        leave, left, freed = Signal(), Signal(entries), Signal(entries)
+        m.d.comb += [
+            leave.eq(self.retire & (current == self.head)),
+            left.eq(move << current),
+            freed.eq(self.retire << self.head),
+        ]
+        m.d.sync += [
+            taken.eq(Mux(move | leave, 0, taken | pick)),
+            passed.eq((passed | left) & ~freed),
+        ]
         with m.If(move):
-            for e in range(entries):
-                with m.If(target[e]):
-                    m.d.sync += current.eq(e)
+            m.d.sync += current.eq(encode_one_hot(target, len(current)))
         with m.Elif(leave):
             m.d.sync += current.eq(self.head_next)
-        m.d.sync += taken.eq(Mux(move | leave, 0, taken | pick))
-        for e in range(entries):
-            with m.If(self.retire & (self.head == e)):
-                m.d.sync += passed[e].eq(0)
-            with m.Elif(move & (current == e)):
-                m.d.sync += passed[e].eq(1)
 
     def _in_flight(self, m, pick, acc):
         """Accumulators of context ``acc`` that an earlier product is still on its way to."""
         depth = self._config.bank_depth
-        stages = []
+        busy, stage, context = Const(0, depth), pick, acc
         for n in range(self._hazard - 1):
-            stage = Signal(depth, name=f"in_flight_{n}")
-            context = Signal(name=f"in_flight_acc_{n}")
-            if n == 0:
-                m.d.sync += [stage.eq(pick), context.eq(acc)]
-            else:
-                m.d.sync += [stage.eq(stages[-1][0]), context.eq(stages[-1][1])]
-            stages.append((stage, context))
-        busy = Signal(depth)
-        for stage, context in stages:
-            busy = busy | Mux(context == acc, stage, 0)
+            later = Signal(depth, name=f"in_flight_{n}")
+            later_context = Signal(name=f"in_flight_acc_{n}")
+            m.d.sync += [later.eq(stage), later_context.eq(context)]
+            stage, context = later, later_context
+            busy = busy | (stage & (context == acc).replicate(depth))
         return busy
 
     def _output(self, m, pick, current, acc):
         config = self._config
-        row, col = Signal(range(config.row_groups)), Signal(range(config.col_groups))
         index = Signal(range(config.bank_depth))
-        for n in reversed(range(config.bank_depth)):
-            with m.If(pick[n]):
-                m.d.comb += [index.eq(n), row.eq(n % config.row_groups),
-                             col.eq(n // config.row_groups)]
+        row, col = Signal(range(config.row_groups)), Signal(range(config.col_groups))
+        m.d.comb += [
+            index.eq(encode_one_hot(pick, len(index))),
+            row.eq(encode_one_hot(Cat(pick[g::config.row_groups].any()
+                                      for g in range(config.row_groups)), len(row))),
+            col.eq(encode_one_hot(Cat(pick.word_select(h, config.row_groups).any()
+                                      for h in range(config.col_groups)), len(col))),
+        ]
+        a = self._operand(m, "a", self.row_values, config.row_groups, row, current)
+        b = self._operand(m, "b", self.col_values, config.col_groups, col, current)
         m.d.sync += self.o.valid.eq(pick.any())
         with m.If(pick.any()):
-            m.d.sync += [
-                self.o.acc.eq(acc),
-                self.o.index.eq(index),
-                self.o.a.eq(self.row_values[current * config.row_groups + row]),
-                self.o.b.eq(self.col_values[current * config.col_groups + col]),
-            ]
+            m.d.sync += [self.o.acc.eq(acc), self.o.index.eq(index),
+                         self.o.a.eq(a), self.o.b.eq(b)]
+
+    def _operand(self, m, name, values, groups, group, current):
+        """Value of a group in the current entry; groups are padded to a power of two, so that
+        the two numbers side by side are the index."""
+        if groups == 1:
+            return select(m, name, values, current)
+        padded = []
+        for e in range(self._config.collector_entries):
+            padded += [values[e * groups + g] if g < groups else None
+                       for g in range(1 << len(group))]
+        return select(m, name, padded, Cat(group, current))

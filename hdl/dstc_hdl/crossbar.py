@@ -7,6 +7,7 @@ from amaranth.utils import exact_log2
 
 from .bitmap_unit import select_layout
 from .layouts import lanes, ohmma_layout, operand_set_layout, positions
+from .select import select
 
 __all__ = ["OperandCrossbar", "SideCrossbar", "collector_layout"]
 
@@ -68,7 +69,7 @@ class SideCrossbar(wiring.Component):
             ]
         m.d.comb += self.o.mask.eq(self.select.mask)
         for n in range(positions(self._config, self._side)):
-            m.d.comb += self.o.values[n].eq(folded[self.select.lane[n]])
+            m.d.comb += self.o.values[n].eq(select(m, f"value_{n}", folded, self.select.lane[n]))
         return m
 
 

@@ -178,10 +178,13 @@ class Dispatcher(wiring.Component):
         with m.If(no_step):
             m.d.comb += code.eq(ErrorCode.NO_KSTEP)
         computing = op.SPWMMA | op.WMMA | op.BOHMMA | op.POPC | (op.OHMMA & micro.valid)
+        # What is on offer stays on offer, even if a malformed record stops the program meanwhile.
+        offered, held = Signal(), Signal()
+        m.d.sync += held.eq(offered & ~ready)
         for unit, chosen in ((self.load_a, op.LDA), (self.load_b, op.LDB), (self.load_c, op.LDC),
                              (self.drain, op.STC), (self.compute, computing)):
-            with m.If(self.instr.valid & chosen & ~self.status.error):
-                m.d.comb += [unit.valid.eq(1), ready.eq(unit.ready)]
+            with m.If(self.instr.valid & chosen & (~self.status.error | held)):
+                m.d.comb += [unit.valid.eq(1), offered.eq(1), ready.eq(unit.ready)]
         m.d.comb += [
             self.load_a.p.slot.eq(decoded.slot), self.load_b.p.slot.eq(decoded.slot),
             self.load_c.p.acc.eq(decoded.acc), self.drain.p.acc.eq(decoded.acc),

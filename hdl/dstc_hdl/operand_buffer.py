@@ -17,6 +17,7 @@ from .layouts import (
     record_layout,
     tile_values,
 )
+from .select import select
 
 __all__ = ["OperandBuffer"]
 
@@ -193,13 +194,15 @@ class OperandBuffer(wiring.Component):
         low, real = Signal(range(COUNTED)), Signal()
         with m.If(self.record_en):
             m.d.sync += [low.eq(self.record_k),
-                         real.eq(self.groups[self.record_slot][self.record_k].any())]
+                         real.eq(select(m, "groups_of_slot", self.groups, self.record_slot)
+                                 [self.record_k].any())]
         high = Const(0, address_bits(parts)) if parts == 1 else self.record_k[2:]
+        found = select(m, "found", read.data, low)
         m.d.comb += [
             read.en.eq(self.record_en),
             read.addr.eq(Cat(high, self.record_slot)),
-            self.record.offset.eq(read.data[low].offset),
-            self.record.bitmap.eq(read.data[low].bitmap & real.replicate(self._span)),
+            self.record.offset.eq(found.offset),
+            self.record.bitmap.eq(found.bitmap & real.replicate(self._span)),
         ]
         return offset
 

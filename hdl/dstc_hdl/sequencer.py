@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from dstc.isa import CONTEXTS
 
 from .layouts import TICKET_BITS, compute_op_layout, group_count_bits, ohmma_layout, step_layout
+from .select import select
 
 __all__ = ["OhmmaExpander", "StepWalker"]
 
@@ -76,8 +77,10 @@ class StepWalker(wiring.Component):
                 m.d.comb += k.eq(n)
         m.d.comb += rest.eq(left & (left - 1))
         here = Signal.like(selected)
-        m.d.comb += [here.row.eq(self.groups_a[op.a_slot][k]),
-                     here.col.eq(self.groups_b[op.b_slot][k])]
+        for name, groups, slot in (("row", self.groups_a, op.a_slot),
+                                   ("col", self.groups_b, op.b_slot)):
+            of_slot = select(m, f"{name}_groups_here", groups, slot)
+            m.d.comb += here[name].eq(select(m, f"{name}_groups_of_k", of_slot, k))
         self._emit(m, op, k, left, rest, busy, here, predicate)
 
         fired = self.o.valid & self.o.ready
@@ -111,7 +114,8 @@ class StepWalker(wiring.Component):
         """Take the next instruction once everything that it needs is there."""
         config, new = self._config, self.i.p
         work = Signal(config.tile_k)
-        row_groups, col_groups = self.groups_a[new.a_slot], self.groups_b[new.b_slot]
+        row_groups = select(m, "row_groups_new", self.groups_a, new.a_slot)
+        col_groups = select(m, "col_groups_new", self.groups_b, new.b_slot)
         m.d.comb += work.eq(Cat(row_groups[k].any() & col_groups[k].any()
                                 for k in range(config.tile_k)))
         loaded, turn, idle = Signal(), Signal(), Signal()

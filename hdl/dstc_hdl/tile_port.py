@@ -4,6 +4,8 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from dstc.isa import CONTEXTS
+
 from .accumulator import row_access_layout
 from .layouts import acc_op_layout, beat_layout
 from .stream import StreamRegister
@@ -148,7 +150,7 @@ class Drain(wiring.Component):
             "turn": In(1),
             "at": Out(row_access_layout(config)),
             "read": In(data.ArrayLayout(config.acc_bits, config.array_cols)),
-            "clear": Out(2),
+            "clear": Out(CONTEXTS),
             "o": Out(stream.Signature(beat_layout(config.c_beat_bits))),
             "done": Out(1),
         })
@@ -168,7 +170,9 @@ class Drain(wiring.Component):
             output.i.p.data.eq(self.read),
             output.i.p.last.eq(rows.last),
             rows.step.eq(self.at.en & output.i.ready),
-            self.clear.eq((rows.step & rows.last) << self.op.p.acc),
+            # By comparison, not by a shift: an unknown context of no operation clears nothing.
+            self.clear.eq(Cat(rows.step & rows.last & (self.op.p.acc == n)
+                              for n in range(CONTEXTS))),
             self.done.eq(read_all & self.o.ready),
             self.op.ready.eq(self.done),
         ]

@@ -38,7 +38,7 @@ class Config:
     collector_entries : int
         k-steps that the operand collector holds at once, 2 to 16.
     adder_latency : int
-        Cycles of one accumulation, 1 to 4.
+        Cycles of one addition, 1 to 4; the sum is in its bank one cycle later.
     slots : int
         Tiles that each operand buffer holds, 2 to 8; two already overlap loads and compute.
 
@@ -58,7 +58,7 @@ class Config:
     element: str = "fp16"
     dataflow: str = "condensed"
     collector_entries: int = 8
-    adder_latency: int = 3
+    adder_latency: int = 2
     slots: int = 4
 
     def __post_init__(self) -> None:
