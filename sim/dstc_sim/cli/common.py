@@ -50,15 +50,15 @@ def require_ending(path: Any, ending: str) -> None:
 
 
 @contextmanager
-def progress(what: str, total: int, quiet: bool) -> Iterator[Any]:
+def progress(what: str, total: int | None, quiet: bool) -> Iterator[Any]:
     """A progress bar on standard error; nothing when quiet or when nobody watches.
 
     Parameters
     ----------
     what : str
         Shown beside the bar.
-    total : int
-        Units of work.
+    total : int or None
+        Units of work; None where nobody can tell how far the work is.
     quiet : bool
 
     Yields
@@ -70,8 +70,9 @@ def progress(what: str, total: int, quiet: bool) -> Iterator[Any]:
         yield lambda done: None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
+                  console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.advance(task, done)

@@ -1,0 +1,146 @@
+"""``dstc gemm``: one matrix product on an engine, checked against the golden model."""
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .common import AsJson, ConfigName, parse_shape, print_json, progress, require_ending
+
+if TYPE_CHECKING:
+    from dstc.config import Config
+    from dstc_sim.engine import Engine
+
+    from .operands import Operands
+
+__all__ = ["command"]
+
+DEFAULT_DENSITY = 0.5
+
+
+def command(
+    a: Annotated[str | None, typer.Argument(
+        metavar="A", show_default=False,
+        help="M x K matrix: .npy, .npz (one array of several: FILE.npz:NAME), .smtx, .mtx, "
+             ".mtx.gz or a container.")] = None,
+    b: Annotated[str | None, typer.Argument(
+        metavar="B", show_default=False, help="K x N matrix, likewise.")] = None,
+    c: Annotated[str | None, typer.Option(
+        help="M x N matrix to start from, instead of +0.", show_default=False)] = None,
+    shape: Annotated[str | None, typer.Option(
+        help="Without files: MxNxK of random operands.", show_default=False)] = None,
+    density_a: Annotated[float | None, typer.Option(
+        help=f"Share of non-zeros in a random A; {DEFAULT_DENSITY} when left out.",
+        show_default=False)] = None,
+    density_b: Annotated[float | None, typer.Option(
+        help=f"Share of non-zeros in a random B; {DEFAULT_DENSITY} when left out.",
+        show_default=False)] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
+    random_c: Annotated[bool, typer.Option(
+        "--random-c", help="Start from a random C instead of +0.")] = False,
+    engine: Annotated[str, typer.Option(
+        help="golden: the golden model in numpy. rtl: the emitted Verilog.")] = "golden",
+    config: ConfigName = "paper",
+    mode: Annotated[str, typer.Option(
+        help="sparse: skip zeros. dense: execute every OHMMA; same result.")] = "sparse",
+    simulator: Annotated[str | None, typer.Option(
+        help="Of the rtl engine: verilator (when left out), icarus or pysim.",
+        show_default=False)] = None,
+    stall: Annotated[float | None, typer.Option(
+        help="Of the rtl engine: probability that each stream waits, below 1.",
+        show_default=False)] = None,
+    trace: Annotated[Path | None, typer.Option(
+        help="Of the rtl engine: write a VCD file.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option(
+        "--out", "-o", help="Write the result (FP32 or INT32), *.npy.", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Multiply two sparse matrices: A B, or A B + C.
+
+    The result is compared with the golden model in every bit (docs/numerics.md); if it differs,
+    the exit code is 1 and nothing is written.
+
+    Examples:
+
+      dstc gemm weights.smtx activations.npy -o result.npy
+
+      dstc gemm --shape 96x80x112 --density-a 0.4 --density-b 0.3 --seed 7 --engine rtl
+
+      dstc gemm a.npy b.npy --c c.npy --config small --engine rtl --json
+    """
+    import numpy as np
+
+    from dstc.config import get_config
+    from dstc.fileio import atomic_write
+    from dstc_sim.runs import SimulationError
+
+    from .operands import with_c
+    from .product import golden_run, print_product, product_report
+
+    target = get_config(config)
+    device = _engine(engine, simulator, stall, seed, trace)
+    require_ending(out, ".npy")
+    operands = with_c(_operands(a, b, shape, density_a, density_b, seed, target), c, random_c,
+                      seed, target)
+    # The output is opened first: better refused now than after a long run.
+    with atomic_write(out) if out else nullcontext() as file:
+        with progress("golden model", operands.shape[0], as_json) as advance:
+            result = golden = golden_run(operands, target, mode, advance)
+        if engine != golden.engine:
+            with progress(f"{engine} engine", None, as_json):
+                try:
+                    result = device.run(operands.a, operands.b, operands.c, config=target,
+                                        mode=mode)
+                except SimulationError as error:
+                    print(f"dstc: {error}", file=sys.stderr)
+                    raise typer.Exit(1) from None
+        report = product_report(result, golden, operands,
+                                seed if a is None or random_c or stall else None)
+        if file and report["bit_exact"]:
+            np.save(file, result.out)
+        if as_json:
+            print_json(report)
+        else:
+            print_product(report)
+        if not report["bit_exact"]:
+            print("dstc: the result differs from the golden model", file=sys.stderr)
+            raise typer.Exit(1)
+
+
+def _engine(name: str, simulator: str | None, stall: float | None, seed: int, trace: Path | None
+            ) -> "Engine":
+    """The engine; options that it does not have are refused."""
+    from dstc.errors import DstcError
+    from dstc_sim.engine import Stall, get_engine
+
+    if name == "golden":
+        for option, value in (("simulator", simulator), ("stall", stall), ("trace", trace)):
+            if value is not None:
+                raise DstcError(f"Option --{option} must be given with --engine rtl, not golden")
+    if trace is not None and (trace.is_dir() or not trace.absolute().parent.is_dir()):
+        raise DstcError(f"Trace must be a file in an existing folder, not {trace}")
+    return get_engine(name, simulator=simulator or "verilator", trace=trace,
+                      stall=None if stall is None else Stall.everywhere(stall, seed))
+
+
+def _operands(a: str | None, b: str | None, shape: str | None, density_a: float | None,
+              density_b: float | None, seed: int, config: "Config") -> "Operands":
+    """A and B from files, or random ones."""
+    from dstc.errors import DstcError
+
+    from .operands import operands_from_files, random_operands
+
+    if a is not None and b is None:
+        raise DstcError(f"Files must be given for A and B or for neither, not only {a}")
+    if a is not None and b is not None:
+        if (shape, density_a, density_b) != (None, None, None):
+            raise DstcError("Options --shape, --density-a and --density-b must be given without "
+                            "files, not with them")
+        return operands_from_files(a, b, config)
+    if shape is None:
+        raise DstcError("Files of A and B, or --shape, must be given, not neither")
+    densities = (DEFAULT_DENSITY if density_a is None else density_a,
+                 DEFAULT_DENSITY if density_b is None else density_b)
+    return random_operands(parse_shape(shape), densities, seed, config)
