@@ -1,8 +1,6 @@
 """Engines: ways to compute a matrix product, all with the same call and the same result."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +14,7 @@ from dstc.golden import matmul
 from dstc.program import MODES, STYLES, Job, gemm_job
 from dstc.skiprule import OhmmaCounts, ohmma_counts
 
+from .results import RunResult, check
 from .runs import BINS, CoreRun, CoreSimulator, SimulationError, Stall
 
 __all__ = ["ENGINES", "SIMULATORS", "Engine", "GoldenEngine", "RtlEngine", "RunResult", "check",
@@ -25,79 +24,6 @@ ENGINES = ("golden", "rtl")
 SIMULATORS = ("verilator", "icarus", "pysim")
 
 Operand = NDArray[Any] | EncodedMatrix
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RunResult:
-    """One product and what it cost.
-
-    Attributes
-    ----------
-    engine : str
-    config : Config
-    mode : str
-        ``sparse`` or ``dense``.
-    shape : tuple of int
-        M, N, K.
-    out : numpy.ndarray
-        M x N of the accumulator type.
-    cycles : int or None
-        Cycles of the core, from its own counters; None where nothing counted.
-    dense_cycles : int
-        OHMMA that the same core executes in dense mode, one per cycle.
-    ohmma : mapping
-        ``executed`` and ``dense``.
-    bins : mapping or None
-        Cycles in each of ``issue, conflict, operand_wait, drain, idle``.
-    products : int
-        Multiplications of two non-zeros.
-    seconds : float
-        Wall time of the run, without making the model.
-    simulator : str or None
-        What executed the Verilog, with its version.
-    tools : mapping
-        Versions of what made the Verilog and of what ran it.
-    verilog, manifest : Path or None
-        The files of the core that ran; kept by the cache, so to be read or copied only.
-    """
-
-    engine: str
-    config: Config
-    mode: str
-    shape: tuple[int, int, int]
-    out: NDArray[Any]
-    cycles: int | None = None
-    dense_cycles: int
-    ohmma: Mapping[str, int]
-    bins: Mapping[str, int] | None = None
-    products: int
-    seconds: float
-    simulator: str | None = None
-    tools: Mapping[str, str] = field(default_factory=dict)
-    verilog: Path | None = None
-    manifest: Path | None = None
-
-    @property
-    def speedup(self) -> float | None:
-        """Dense cycles per cycle."""
-        return self.dense_cycles / self.cycles if self.cycles else None
-
-    @property
-    def multiplier_utilization(self) -> float | None:
-        """Share of the multipliers that worked in the cycles that issued an OHMMA."""
-        if self.bins is None or not self.bins["issue"]:
-            return None
-        return self.products / (self.bins["issue"] * self.config.multipliers)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The costs, in a form that JSON takes."""
-        return {"engine": self.engine, "config": self.config.name, "mode": self.mode,
-                "shape": list(self.shape), "cycles": self.cycles,
-                "dense_cycles": self.dense_cycles, "speedup": self.speedup,
-                "ohmma": dict(self.ohmma), "bins": dict(self.bins) if self.bins else None,
-                "products": self.products,
-                "multiplier_utilization": self.multiplier_utilization,
-                "seconds": self.seconds, "simulator": self.simulator}
 
 
 class Engine(Protocol):
@@ -127,18 +53,6 @@ class Engine(Protocol):
         SimulationError
             If the core hangs, reports an error or leaves something undone.
         """
-
-
-def check(result: RunResult, expected: RunResult | NDArray[Any]) -> bool:
-    """Whether two results are equal in every bit.
-
-    NaN equals NaN only if all 32 bits are equal, and -0 differs from +0.
-    """
-    want = expected.out if isinstance(expected, RunResult) else expected
-    if (result.out.shape, result.out.dtype) != (want.shape, want.dtype):
-        return False
-    return bool(np.array_equal(np.ascontiguousarray(result.out).view(np.uint32),
-                               np.ascontiguousarray(want).view(np.uint32)))
 
 
 def get_engine(name: str, *, simulator: str = "verilator", stall: Stall | None = None,

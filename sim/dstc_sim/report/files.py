@@ -1,10 +1,11 @@
 """The folder that a run leaves behind."""
 
 import io
-import os
 from pathlib import Path
 
 import numpy as np
+
+from dstc.fileio import atomic_write
 
 from .page import render
 from .picture import draw
@@ -31,25 +32,19 @@ def write(out: Path, run: Run, subject: Subject) -> Path:
         The page.
     """
     picture = draw(run)
-    files = {
-        run.verilog.name: run.verilog.read_bytes(),
-        run.manifest.name: run.manifest.read_bytes(),
+    files = {path.name: path.read_bytes() for path in run.files} | {
         "matrices.npz": _archive(run),
         "picture.png": picture,
         "index.html": render(run, subject, picture).encode(),
     }
     out.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        part = out / f".{name}.part"
-        try:
-            part.write_bytes(content)
-            os.replace(part, out / name)
-        finally:
-            part.unlink(missing_ok=True)
+        with atomic_write(out / name) as file:
+            file.write(content)
     return out / "index.html"
 
 
 def _archive(run: Run) -> bytes:
     stream = io.BytesIO()
-    np.savez_compressed(stream, a=run.a, b=run.b, c=run.c, d=run.d)
+    np.savez_compressed(stream, a=run.a, b=run.b, c=run.c, d=run.sparse.out)
     return stream.getvalue()

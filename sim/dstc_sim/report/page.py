@@ -57,9 +57,11 @@ mode.</p>
 
 
 def _figures(run: Run) -> str:
-    tiles = (("cycles", f"{run.sparse.cycles:,}", "dual-side"),
-             ("dense cycles", f"{run.dense.cycles:,}", "same core, dense mode"),
-             ("speedup", f"{run.speedup:.2f}x", f"{run.utilization:.0%} of multipliers at work"))
+    dense, sparse = run.cycles
+    used = run.sparse.multiplier_utilization or 0.0
+    tiles = (("cycles", f"{sparse:,}", "dual-side"),
+             ("dense cycles", f"{dense:,}", "same core, dense mode"),
+             ("speedup", f"{run.speedup:.2f}x", f"{used:.0%} of the multipliers per OHMMA"))
     return '<section class="figures">' + "".join(
         f'<div><span class="label">{label}</span><span class="value" id="{label.replace(" ", "-")}"'
         f'>{value}</span><span class="note">{note}</span></div>'
@@ -67,17 +69,17 @@ def _figures(run: Run) -> str:
 
 
 def _cycles(run: Run) -> str:
-    longest = max(run.sparse.cycles, run.dense.cycles)
+    dense, sparse = run.bins
+    total_dense, total_sparse = run.cycles
     bars = "".join(
         f'<div class="bar"><span class="name">{name}</span><span class="track">' + "".join(
-            f'<i style="width:{100 * measured.bins[key] / longest:.3f}%;'
+            f'<i style="width:{100 * bins[key] / max(run.cycles):.3f}%;'
             f'background:{BIN_COLOURS[key]}"></i>' for key in BINS)
-        + "</span></div>" for name, measured in (("dense", run.dense),
-                                                 ("dual-side", run.sparse)))
+        + "</span></div>" for name, bins in (("dense", dense), ("dual-side", sparse)))
     rows = "".join(
         f'<tr><th scope="row"><i class="dot" style="background:{BIN_COLOURS[key]}"></i>{key}</th>'
-        f"<td>{run.dense.bins[key]:,}</td><td>{run.sparse.bins[key]:,}</td>"
-        f"<td>{run.sparse.bins[key] / run.sparse.cycles:.1%}</td></tr>" for key in BINS)
+        f"<td>{dense[key]:,}</td><td>{sparse[key]:,}</td>"
+        f"<td>{sparse[key] / total_sparse:.1%}</td></tr>" for key in BINS)
     meanings = "".join(
         f'<dt><i class="dot" style="background:{BIN_COLOURS[key]}"></i>{key}</dt>'
         f"<dd>{escape(text.format(rows=run.config.array_rows, cols=run.config.array_cols))}</dd>"
@@ -89,13 +91,15 @@ def _cycles(run: Run) -> str:
 <thead><tr><th scope="col">bin</th><th scope="col">dense</th><th scope="col">dual-side</th>
 <th scope="col">share</th></tr></thead>
 <tbody>{rows}</tbody>
-<tfoot><tr><th scope="row">total</th><td>{run.dense.cycles:,}</td><td>{run.sparse.cycles:,}</td>
+<tfoot><tr><th scope="row">total</th><td>{total_dense:,}</td><td>{total_sparse:,}</td>
 <td>100.0%</td></tr></tfoot>
 </table>
 <dl>{meanings}</dl>
 <p>Each cycle is in exactly one bin. The skip rule, counted from the zeros of the operands alone,
-asks for {run.skip_rule:,} OHMMA; the core executed {run.sparse.ohmma:,}. In dense mode it
-executed {run.dense.ohmma:,}.</p>
+asks for {run.ohmma_per_k.sum():,} OHMMA; the core executed {run.sparse.ohmma["executed"]:,}. In
+dense mode it executed {run.dense.ohmma["executed"]:,}; a machine that does one of these per cycle
+and loses none would need {run.sparse.dense_cycles / total_sparse:.2f} times as long as the
+dual-side run.</p>
 </section>"""
 
 
@@ -133,11 +137,11 @@ With the core's result put in place of the layer's output the network answers
 
 def _particulars(run: Run, subject: Subject) -> str:
     config = _rows(run.config.to_dict())
-    tools = _rows({**run.tools, "simulated by": run.simulator,
+    tools = _rows({**run.sparse.tools, "simulated by": run.sparse.simulator,
                    "simulation": f"{run.sparse.seconds:.2f} s sparse, "
                                  f"{run.dense.seconds:.2f} s dense"})
     files = ", ".join(f'<a href="{escape(name, quote=True)}">{escape(name)}</a>' for name in (
-        run.verilog.name, run.manifest.name, "matrices.npz", "picture.png"))
+        *(path.name for path in run.files), "matrices.npz", "picture.png"))
     return f"""<section>
 <h2>To remake it</h2>
 <pre>{escape(subject.command)}</pre>

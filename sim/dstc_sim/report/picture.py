@@ -11,9 +11,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from ..runs import BINS
-from .run import Measured, Run
+from .run import Run
 
-__all__ = ["BIN_COLOURS", "draw", "groups_per_k"]
+__all__ = ["BIN_COLOURS", "draw"]
 
 BIN_COLOURS = {"issue": "#2f6fb5", "conflict": "#e08a3c", "operand_wait": "#c2486b",
                "drain": "#7d6bb0", "idle": "#a9adb3"}
@@ -78,13 +78,9 @@ def _matrix(axes: Axes, matrix: np.ndarray, tile: int, tile_k: int,
 
 
 def _work(axes: Axes, run: Run) -> None:
-    m, n, k = run.shape
-    config = run.config
-    rows = groups_per_k(run.a != 0, config.tile_m, config.array_rows)
-    cols = groups_per_k((run.b != 0).T, config.tile_n, config.array_cols)
-    tiles = -(-m // config.tile_m) * -(-n // config.tile_n)
-    dense = tiles * config.dense_ohmma_per_step
-    axes.fill_between(np.arange(k + 1), np.append(rows * cols, 0), step="post", linewidth=0,
+    k = run.shape[2]
+    dense = run.dense.ohmma["dense"] / (-(-k // run.config.tile_k) * run.config.tile_k)
+    axes.fill_between(np.arange(k + 1), np.append(run.ohmma_per_k, 0), step="post", linewidth=0,
                       color=BIN_COLOURS["issue"])
     axes.axhline(dense, color=INK, linewidth=0.8, linestyle=(0, (4, 2)))
     axes.annotate("dense", (k, dense), xytext=(-2, -2), textcoords="offset points", ha="right",
@@ -95,37 +91,18 @@ def _work(axes: Axes, run: Run) -> None:
     axes.set_xlabel("k", fontsize=8, labelpad=1)
 
 
-def groups_per_k(stored: np.ndarray, tile: int, lanes: int) -> np.ndarray:
-    """Condensed groups that each k-step needs, summed over the tiles of one side.
-
-    Parameters
-    ----------
-    stored : ndarray of bool, shape (outer, K)
-        Where the non-zeros are.
-    tile, lanes : int
-        Rows of a tile, and how many non-zeros one OHMMA takes.
-
-    Returns
-    -------
-    ndarray of int, shape (K,)
-        The product of both sides is the OHMMA of each k-step, all output tiles together.
-    """
-    outer, k = stored.shape
-    padded = np.pad(stored, ((0, -outer % tile), (0, 0))).reshape(-1, tile, k)
-    return (-(-np.count_nonzero(padded, axis=1) // lanes)).sum(axis=0)
-
-
 def _bars(axes: Axes, run: Run) -> None:
-    for height, measured in ((1, run.dense), (0, run.sparse)):
+    for height, bins in zip((1, 0), run.bins, strict=True):
         start = 0
         for name in BINS:
-            axes.barh(height, measured.bins[name], left=start, height=0.62, linewidth=0,
+            axes.barh(height, bins[name], left=start, height=0.62, linewidth=0,
                       color=BIN_COLOURS[name])
-            start += measured.bins[name]
-    _number(axes, 1, run.dense, "", inside=True)
-    _number(axes, 0, run.sparse, f"  ({run.speedup:.2f}x)", inside=run.speedup < 1.6)
+            start += bins[name]
+    dense, sparse = run.cycles
+    _number(axes, 1, dense, "", inside=True)
+    _number(axes, 0, sparse, f"  ({run.speedup:.2f}x)", inside=run.speedup < 1.6)
     axes.set_yticks([1, 0], ["dense", "dual-side"])
-    axes.set_xlim(0, max(run.dense.cycles, run.sparse.cycles))
+    axes.set_xlim(0, max(dense, sparse))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     _style(axes, "Cycles")
     axes.tick_params(axis="y", length=0, labelsize=8)
@@ -134,8 +111,8 @@ def _bars(axes: Axes, run: Run) -> None:
                 frameon=False, handlelength=0.9, handletextpad=0.4, columnspacing=1.0)
 
 
-def _number(axes: Axes, height: float, measured: Measured, note: str, inside: bool) -> None:
-    axes.annotate(f"{measured.cycles:,}{note}", (0 if inside else measured.cycles, height),
+def _number(axes: Axes, height: float, cycles: int, note: str, inside: bool) -> None:
+    axes.annotate(f"{cycles:,}{note}", (0 if inside else cycles, height),
                   xytext=(4, 0), textcoords="offset points", va="center", fontsize=8,
                   color=PAPER if inside else INK)
 

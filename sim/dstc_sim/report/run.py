@@ -1,15 +1,17 @@
 """What a report tells about: the operands, what the core did with them, and what they were."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dstc.config import Config
 
-from ..runs import BINS
+from ..engine import RunResult, check
 
-__all__ = ["BIN_MEANINGS", "Measured", "Run", "Subject"]
+__all__ = ["BIN_MEANINGS", "Run", "Subject", "groups_per_k"]
 
 BIN_MEANINGS = {
     "issue": "An OHMMA was issued: an outer product of up to {rows} x {cols} non-zeros.",
@@ -23,120 +25,113 @@ BIN_MEANINGS = {
 """What each bin of cycles means."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """The counters of one run of the core.
+def groups_per_k(stored: NDArray[np.bool_], tile: int, lanes: int) -> NDArray[np.int64]:
+    """Condensed groups that each k-step needs, summed over the tiles of one side.
+
+    Parameters
+    ----------
+    stored : ndarray of bool, shape (outer, K)
+        Where the non-zeros are.
+    tile, lanes : int
+        Rows of a tile, and how many non-zeros one OHMMA takes.
+
+    Returns
+    -------
+    ndarray of int, shape (K,)
+        The product of both sides is the OHMMA of each k-step, all output tiles together.
+    """
+    outer, k = stored.shape
+    padded = np.pad(stored, ((0, -outer % tile), (0, 0))).reshape(-1, tile, k)
+    return (-(-np.count_nonzero(padded, axis=1) // lanes)).sum(axis=0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """One matrix product ``A B + C`` on the emitted Verilog, sparse and dense.
 
     Attributes
     ----------
-    bins : dict of int
-        Cycles per name of :data:`dstc_sim.runs.BINS`.
-    ohmma : int
-        OHMMA that were executed.
-    products : int
-        Multipliers that worked, summed over those OHMMA.
-    seconds : float
-        Wall time of the simulation.
+    a, b, c : ndarray
+        Operands, M x K, K x N and M x N.
+    expected : ndarray
+        What the golden model gives, M x N.
+    sparse, dense : RunResult
+        The core skipping zeros, and the same core in dense mode.
 
     Raises
     ------
     ValueError
-        If the bins are others.
+        If no core's Verilog ran.
     """
 
-    bins: dict[str, int]
-    ohmma: int
-    products: int
-    seconds: float
+    a: NDArray[Any]
+    b: NDArray[Any]
+    c: NDArray[Any]
+    expected: NDArray[Any]
+    sparse: RunResult
+    dense: RunResult
 
     def __post_init__(self) -> None:
-        if set(self.bins) != set(BINS):
-            raise ValueError(f"Cycle bins must be {', '.join(BINS)}, not {', '.join(self.bins)}")
+        if None in (self.sparse.verilog, self.sparse.manifest, self.sparse.bins, self.dense.bins):
+            raise ValueError("Results must come from emitted Verilog, not from "
+                             f"{self.sparse.simulator or self.sparse.engine}")
 
     @property
-    def cycles(self) -> int:
-        """All cycles: each is in exactly one bin."""
-        return sum(self.bins.values())
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One matrix product ``D = A B + C`` on the core, sparse and dense, and what it gave.
-
-    Attributes
-    ----------
-    config : Config
-        The core.
-    a, b, c, d : ndarray
-        Operands (M, K), (K, N), (M, N) and the core's result (M, N).
-    expected : ndarray
-        What the golden model gives for D.
-    sparse, dense : Measured
-        The core skipping zeros, and the same core in dense mode.
-    skip_rule : int
-        OHMMA that the skip rule demands, counted from the operands alone.
-    simulator : str
-        What executed the Verilog.
-    tools : dict of str
-        Versions, by name of the tool.
-    verilog, manifest : Path
-        The emitted core that was simulated.
-    """
-
-    config: Config
-    a: np.ndarray
-    b: np.ndarray
-    c: np.ndarray
-    d: np.ndarray
-    expected: np.ndarray
-    sparse: Measured
-    dense: Measured
-    skip_rule: int
-    simulator: str
-    tools: dict[str, str] = field(default_factory=dict)
-    verilog: Path
-    manifest: Path
-
-    @property
-    def wrong(self) -> int:
-        """Values of D that differ from the golden model in any bit."""
-        if self.d.shape != self.expected.shape or self.d.dtype != self.expected.dtype:
-            return max(self.d.size, 1)
-        return int(np.count_nonzero(self.d.view(np.uint32) != self.expected.view(np.uint32)))
-
-    @property
-    def bit_exact(self) -> bool:
-        """Whether D equals the golden model in every bit."""
-        return self.wrong == 0
-
-    @property
-    def speedup(self) -> float:
-        """Dense cycles per cycle."""
-        return self.dense.cycles / self.sparse.cycles
-
-    @property
-    def utilization(self) -> float:
-        """Share of the multipliers that worked, over all cycles."""
-        return self.sparse.products / (self.sparse.cycles * self.config.multipliers)
+    def config(self) -> Config:
+        """The core."""
+        return self.sparse.config
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(M, N, K)."""
-        return self.a.shape[0], self.b.shape[1], self.a.shape[1]
+        """M, N, K."""
+        return self.sparse.shape
+
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """The Verilog and its manifest."""
+        assert self.sparse.verilog and self.sparse.manifest
+        return self.sparse.verilog, self.sparse.manifest
+
+    @property
+    def bit_exact(self) -> bool:
+        """Whether both results equal the golden model in every bit."""
+        return check(self.sparse, self.expected) and check(self.dense, self.expected)
+
+    @property
+    def cycles(self) -> tuple[int, int]:
+        """Cycles of the dense and of the sparse run: the sums of their bins."""
+        return sum(self.bins[0].values()), sum(self.bins[1].values())
+
+    @property
+    def bins(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Cycles in each bin of the dense and of the sparse run."""
+        return dict(self.dense.bins or {}), dict(self.sparse.bins or {})
+
+    @property
+    def speedup(self) -> float:
+        """Cycles in dense mode per cycle, both measured."""
+        return self.cycles[0] / self.cycles[1]
+
+    @property
+    def ohmma_per_k(self) -> NDArray[np.int64]:
+        """OHMMA that the skip rule demands of each k-step, from the zeros of A and B alone."""
+        config = self.config
+        return (groups_per_k(self.a != 0, config.tile_m, config.array_rows)
+                * groups_per_k((self.b != 0).T, config.tile_n, config.array_cols))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
     """What the matrices are: a layer of a network that looks at an image.
 
     Attributes
     ----------
     network, layer, about : str
-        Name of the network and the layer, and a sentence on where the network comes from.
+        What the network is called, the layer, and where the network comes from, in a sentence.
     image : ndarray of uint8, shape (H, W)
         What it looked at.
     image_name : str
-        How the image is called.
+        What the image is called.
     label, answer : int
         What is on the image, and what the network says when it goes on from the core's result.
     feature_map : tuple of int
@@ -150,7 +145,7 @@ class Subject:
     network: str
     layer: str
     about: str
-    image: np.ndarray
+    image: NDArray[np.uint8]
     image_name: str
     label: int
     answer: int

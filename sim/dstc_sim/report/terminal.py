@@ -12,12 +12,10 @@ __all__ = ["summary", "verdict"]
 
 
 def verdict(run: Run) -> str:
-    """One sentence: is the result the golden model's, and what does that rest on."""
-    if run.bit_exact:
-        return (f"bit-exact: all {run.d.size:,} values of D equal the golden model in every bit "
-                f"({run.simulator})")
-    return (f"not bit-exact: {run.wrong:,} of {run.d.size:,} values of D differ from the golden "
-            f"model ({run.simulator})")
+    """One sentence: is the result the golden model's, and what ran."""
+    what = "every value" if run.bit_exact else "not every value"
+    return (f"{'' if run.bit_exact else 'not '}bit-exact: {what} of the {run.expected.size:,} "
+            f"equals the golden model in all bits, sparse and dense ({run.sparse.simulator})")
 
 
 def summary(run: Run, subject: Subject) -> Group:
@@ -34,20 +32,21 @@ def summary(run: Run, subject: Subject) -> Group:
     facts.add_row("B, activations", f"{k} x {n}, {zeros[1]:.1%} zero")
     facts.add_row("core", f"{run.config.name}: {run.config.multipliers} multipliers, "
                           f"{run.config.element}")
-    facts.add_row("OHMMA", f"{run.sparse.ohmma:,} executed, {run.skip_rule:,} by the skip rule, "
-                           f"{run.dense.ohmma:,} dense")
+    facts.add_row("OHMMA", f"{run.sparse.ohmma['executed']:,} executed, "
+                           f"{run.ohmma_per_k.sum():,} by the skip rule, "
+                           f"{run.dense.ohmma['executed']:,} dense")
 
+    dense, sparse = run.bins
     cycles = Table(title="Cycles", title_justify="left", title_style="bold")
     cycles.add_column("bin")
     cycles.add_column("dense", justify="right")
     cycles.add_column("dual-side", justify="right")
     cycles.add_column("share", justify="right")
     for name in BINS:
-        cycles.add_row(Text.assemble(("■ ", BIN_COLOURS[name]), name),
-                       f"{run.dense.bins[name]:,}", f"{run.sparse.bins[name]:,}",
-                       f"{run.sparse.bins[name] / run.sparse.cycles:.1%}")
+        cycles.add_row(Text.assemble(("■ ", BIN_COLOURS[name]), name), f"{dense[name]:,}",
+                       f"{sparse[name]:,}", f"{sparse[name] / run.cycles[1]:.1%}")
     cycles.add_section()
-    cycles.add_row("total", f"{run.dense.cycles:,}", f"{run.sparse.cycles:,}",
-                   f"{run.speedup:.2f}x faster", style="bold")
+    cycles.add_row("total", f"{run.cycles[0]:,}", f"{run.cycles[1]:,}",
+                   f"speedup {run.speedup:.2f}x", style="bold")
     colour = "green" if run.bit_exact else "red"
     return Group(facts, Text(""), Text(verdict(run), style=f"bold {colour}"), cycles)

@@ -23,6 +23,8 @@ VERILATE = ("--cc", "-O3", "--no-assert", "--no-timing", "-Wno-fatal", "-Wno-lin
 COMPILE = ("-fPIC", "-std=gnu++17", "-w")
 # Verilator puts what runs once into files named Slow.
 FAST, SLOW = "-O1", "-O0"
+# Of a small model the headers are most of the text.
+WHOLE_BYTES = 400_000
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 TRACE_RUNTIME = (*RUNTIME, "verilated_vcd_c.cpp")
 
@@ -71,7 +73,7 @@ def build_model(emitted: Emitted, harness: str, *, trace: bool = False,
         (folder / "harness.cpp").write_text(harness, encoding="utf-8")
         _call([str(find_verilator()), *flags, "--top-module", emitted.name, "--prefix", "Vtop",
                "-Mdir", ".", f"{emitted.name}.v"], folder, "Verilator")
-        _compile(sorted(folder.glob("*.cpp")), folder, trace)
+        _compile(_units(folder), folder, trace)
         objects = sorted(path.name for path in folder.glob("*.o"))
         _call(["g++", "-shared", "-o", "model.so", *objects,
                *map(str, sorted(runtime.glob("*.o"))), "-pthread"], folder, "Linker")
@@ -80,6 +82,16 @@ def build_model(emitted: Emitted, harness: str, *, trace: bool = False,
                 path.unlink()
 
     return publish("verilated", key, make) / "model.so"
+
+
+def _units(folder: Path) -> list[Path]:
+    """What to compile: the files of a big model, or one file that includes a small one's."""
+    sources = sorted(folder.glob("*.cpp"))
+    if sum(path.stat().st_size for path in sources) > WHOLE_BYTES:
+        return sources
+    whole = folder / "whole.cpp"
+    whole.write_text("".join(f'#include "{path.name}"\n' for path in sources), encoding="utf-8")
+    return [whole]
 
 
 def _runtime(trace: bool) -> Path:

@@ -202,6 +202,7 @@ void Simulation::run(Run& run) {
             if (fires[n]) sources[n].taken();
         quiet = moved ? 0 : quiet + 1;
         if (quiet == run.quiet_limit) {
+            ++cycle;
             outcome = NO_PROGRESS;
             break;
         }
