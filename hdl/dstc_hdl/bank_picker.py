@@ -4,7 +4,7 @@ from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .select import encode_one_hot, lowest, select
+from .select import encode_one_hot, lowest, select_one_hot
 
 __all__ = ["BankPicker", "bank_operands_layout"]
 
@@ -45,7 +45,10 @@ class BankPicker(wiring.Component):
     -------
     row_masks : ``In(ArrayLayout(U, E))``, col_masks : ``In(ArrayLayout(V, E))``
         Groups present in each entry; 0 in an entry that is free.
-    row_values : ``In(ArrayLayout(element_bits, E * U))``, col_values : likewise with V
+    current : ``Out(range(E))``
+        Entry that this bank works on.
+    row_values : ``In(ArrayLayout(element_bits, U))``, col_values : likewise with V
+        Values of that entry, by group.
     closed, accs : ``In(E)``
         Whether the entry takes no more OHMMA; its accumulation context.
     head, head_next : ``In(range(E))``
@@ -71,8 +74,9 @@ class BankPicker(wiring.Component):
         super().__init__({
             "row_masks": In(data.ArrayLayout(config.row_groups, entries)),
             "col_masks": In(data.ArrayLayout(config.col_groups, entries)),
-            "row_values": In(data.ArrayLayout(width, entries * config.row_groups)),
-            "col_values": In(data.ArrayLayout(width, entries * config.col_groups)),
+            "current": Out(range(entries)),
+            "row_values": In(data.ArrayLayout(width, config.row_groups)),
+            "col_values": In(data.ArrayLayout(width, config.col_groups)),
             "closed": In(entries),
             "accs": In(entries),
             "head": In(range(entries)),
@@ -89,7 +93,7 @@ class BankPicker(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, entries = self._config, self._config.collector_entries
-        current = Signal(range(entries))
+        current = self.current
         taken = Signal(config.bank_depth)       # of the current entry
         passed = Signal(entries)                # entries this bank has finished before they retire
 
@@ -99,8 +103,8 @@ class BankPicker(wiring.Component):
         row_mask, col_mask = Signal(config.row_groups), Signal(config.col_groups)
         pending, free = Signal(config.bank_depth), Signal(config.bank_depth)
         m.d.comb += [
-            row_mask.eq(select(m, "row_mask_here", self.row_masks, current)),
-            col_mask.eq(select(m, "col_mask_here", self.col_masks, current)),
+            row_mask.eq(self.row_masks[current]),
+            col_mask.eq(self.col_masks[current]),
             pending.eq(Cat(row_mask & col_mask[v].replicate(config.row_groups)
                            for v in range(config.col_groups)) & ~taken),
         ]
@@ -108,7 +112,7 @@ class BankPicker(wiring.Component):
         m.d.comb += acc.eq(self.accs.bit_select(current, 1))
         pick = lowest(m, "pick", free)
         m.d.comb += free.eq(pending & ~self._in_flight(m, pick, acc))
-        self._output(m, pick, current, acc)
+        self._output(m, pick, acc)
 
         # Where to go on: the next entry in ring order that has work and was not passed.
         here = Signal(entries)
@@ -161,31 +165,13 @@ class BankPicker(wiring.Component):
             busy = busy | (stage & (context == acc).replicate(depth))
         return busy
 
-    def _output(self, m, pick, current, acc):
+    def _output(self, m, pick, acc):
         config = self._config
         index = Signal(range(config.bank_depth))
-        row, col = Signal(range(config.row_groups)), Signal(range(config.col_groups))
-        m.d.comb += [
-            index.eq(encode_one_hot(pick, len(index))),
-            row.eq(encode_one_hot(Cat(pick[g::config.row_groups].any()
-                                      for g in range(config.row_groups)), len(row))),
-            col.eq(encode_one_hot(Cat(pick.word_select(h, config.row_groups).any()
-                                      for h in range(config.col_groups)), len(col))),
-        ]
-        a = self._operand(m, "a", self.row_values, config.row_groups, row, current)
-        b = self._operand(m, "b", self.col_values, config.col_groups, col, current)
-        m.d.sync += self.o.valid.eq(pick.any())
-        with m.If(pick.any()):
-            m.d.sync += [self.o.acc.eq(acc), self.o.index.eq(index),
-                         self.o.a.eq(a), self.o.b.eq(b)]
-
-    def _operand(self, m, name, values, groups, group, current):
-        """Value of a group in the current entry; groups are padded to a power of two, so that
-        the two numbers side by side are the index."""
-        if groups == 1:
-            return select(m, name, values, current)
-        padded = []
-        for e in range(self._config.collector_entries):
-            padded += [values[e * groups + g] if g < groups else None
-                       for g in range(1 << len(group))]
-        return select(m, name, padded, Cat(group, current))
+        m.d.comb += index.eq(encode_one_hot(pick, len(index)))
+        rows = [pick[g::config.row_groups].any() for g in range(config.row_groups)]
+        cols = [pick.word_select(h, config.row_groups).any() for h in range(config.col_groups)]
+        a = select_one_hot(m, "a", self.row_values, rows)
+        b = select_one_hot(m, "b", self.col_values, cols)
+        # Without a pick the operands are 0, so the multiplier behind does not toggle for nothing.
+        m.d.sync += Value.cast(self.o).eq(Cat(pick.any(), acc, index, a, b))

@@ -107,9 +107,10 @@ class OperandCollector(wiring.Component):
         """One store for each bank row (or bank column)."""
         token, operands = self.i.p.token, self.i.p[side]
         groups = len(operands.mask) // lanes
+        readers = self._config.multipliers // lanes
         stores = []
         for p in range(lanes):
-            store = OperandStore(self._config, groups)
+            store = OperandStore(self._config, groups, readers)
             m.submodules[f"store_{side}_{p}"] = store
             m.d.comb += [
                 store.taken.eq(taken), store.target.eq(target), store.first.eq(token.first),
@@ -133,9 +134,9 @@ class OperandCollector(wiring.Component):
                 m.submodules[f"bank_{p}_{q}"] = picker
                 m.d.comb += [
                     picker.row_masks.eq(row.masks),
-                    picker.row_values.eq(row.values),
+                    row.at[q].eq(picker.current), picker.row_values.eq(row.read[q]),
                     picker.col_masks.eq(col.masks),
-                    picker.col_values.eq(col.values),
+                    col.at[p].eq(picker.current), picker.col_values.eq(col.read[p]),
                     picker.closed.eq(closed),
                     picker.accs.eq(accs),
                     picker.head.eq(head),

@@ -1,8 +1,10 @@
 """Operand store: what the collector holds for one bank row or bank column."""
 
 from amaranth import *
-from amaranth.lib import data, wiring
+from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
+
+from .layouts import address_bits
 
 __all__ = ["OperandStore"]
 
@@ -11,15 +13,19 @@ class OperandStore(wiring.Component):
     """Operands of one bank row (or bank column) in every collector entry.
 
     The operands of an OHMMA are added to entry ``target``; with ``first`` they replace what the
-    entry held.  The mask of a retiring entry is cleared, so a free entry offers nothing.
+    entry held.  The mask of a retiring entry is cleared, so a free entry offers nothing.  Every
+    bank of the row reads the values of the entry that it is working on.
 
-    Timing: a write shows in the next cycle.  Values have no reset; they count only under a mask.
+    Timing: a write shows in the next cycle; reads are combinational.  Values have no reset; they
+    count only under a mask.
 
     Parameters
     ----------
     config : Config
     groups : int
         Positions of the tile that belong to the bank row: ``row_groups`` or ``col_groups``.
+    readers : int
+        Banks of the row.
 
     Members
     -------
@@ -30,39 +36,47 @@ class OperandStore(wiring.Component):
     retire : ``In(1)``, head : ``In(range(E))``
         An entry is freed; taking it anew in the same cycle has precedence.
     masks : ``Out(ArrayLayout(groups, E))``
-    values : ``Out(ArrayLayout(element_bits, E * groups))``
-        Value of group g in entry e at index ``e * groups + g``.
+    at : ``In(ArrayLayout(range(E), readers))``
+        Entry that each bank reads.
+    read : ``Out(ArrayLayout(ArrayLayout(element_bits, groups), readers))``
+        Its values, by group.
     """
 
-    def __init__(self, config, groups):
+    def __init__(self, config, groups, readers):
         self._entries = config.collector_entries
+        self._width = config.element_bits
         self._groups = groups
-        width, entries = config.element_bits, self._entries
+        self._readers = readers
+        values = data.ArrayLayout(self._width, groups)
         super().__init__({
             "taken": In(1),
-            "target": In(range(entries)),
+            "target": In(range(self._entries)),
             "first": In(1),
             "mask": In(groups),
-            "i": In(data.ArrayLayout(width, groups)),
+            "i": In(values),
             "retire": In(1),
-            "head": In(range(entries)),
-            "masks": Out(data.ArrayLayout(groups, entries)),
-            "values": Out(data.ArrayLayout(width, entries * groups)),
+            "head": In(range(self._entries)),
+            "masks": Out(data.ArrayLayout(groups, self._entries)),
+            "at": In(data.ArrayLayout(address_bits(self._entries), readers)),
+            "read": Out(data.ArrayLayout(values, readers)),
         })
 
     def elaborate(self, platform):
         m = Module()
         for e in range(self._entries):
-            here = Signal(name=f"here_{e}")
-            mask = Signal(self._groups, name=f"mask_{e}")
+            here, mask = Signal(name=f"here_{e}"), Signal(self._groups, name=f"mask_{e}")
             m.d.comb += [here.eq(self.taken & (self.target == e)), self.masks[e].eq(mask)]
             with m.If(here):
-                m.d.sync += mask.eq(Mux(self.first, 0, mask) | self.mask)
+                m.d.sync += mask.eq((mask & (~self.first).replicate(self._groups)) | self.mask)
             with m.Elif(self.retire & (self.head == e)):
                 m.d.sync += mask.eq(0)
-            for g in range(self._groups):
-                value = Signal(self.i.shape().elem_shape, name=f"value_{e}_{g}", reset_less=True)
-                m.d.comb += self.values[e * self._groups + g].eq(value)
-                with m.If(here & self.mask[g]):
-                    m.d.sync += value.eq(self.i[g])
+        for g in range(self._groups):
+            values = memory.Memory(shape=self._width, depth=self._entries, init=[])
+            m.submodules[f"values_{g}"] = values
+            write = values.write_port()
+            m.d.comb += [write.en.eq(self.taken & self.mask[g]), write.addr.eq(self.target),
+                         write.data.eq(self.i[g])]
+            for n in range(self._readers):
+                read = values.read_port(domain="comb")
+                m.d.comb += [read.addr.eq(self.at[n]), self.read[n][g].eq(read.data)]
         return m

@@ -2,7 +2,7 @@
 
 from amaranth import *
 
-__all__ = ["encode_one_hot", "lowest", "select"]
+__all__ = ["encode_one_hot", "lowest", "select", "select_one_hot"]
 
 
 def select(m, name, items, index):
@@ -11,19 +11,23 @@ def select(m, name, items, index):
     Indexing a wide array becomes a shift by a multiple of the element width, which simulators
     carry out over the whole array; a full case statement is a balanced multiplexer everywhere.
 
-    Parameters
-    ----------
-    items : sequence
-        Signals of one shape, or None where the index never comes.
     """
     items = list(items)
-    last = next(item for item in reversed(items) if item is not None)
-    result = Signal(last.shape(), name=name)
+    result = Signal(items[0].shape(), name=name)
     with m.Switch(index):
         for n in range(1 << len(index)):
             with m.Case(n):
-                item = items[n] if n < len(items) and items[n] is not None else last
-                m.d.comb += result.eq(item)
+                m.d.comb += result.eq(items[min(n, len(items) - 1)])
+    return result
+
+
+def select_one_hot(m, name, items, chosen):
+    """The item whose bit in ``chosen`` is set, as a named signal; 0 if none is."""
+    result = Signal(len(items[0]), name=name)
+    value = Const(0, len(result))
+    for item, bit in zip(items, chosen, strict=True):
+        value = value | (item & bit.replicate(len(result)))
+    m.d.comb += result.eq(value)
     return result
 
 

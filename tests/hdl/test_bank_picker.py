@@ -38,8 +38,9 @@ class Picker:
                                            config.col_groups)
         ctx.set(dut.row_masks, row_masks)
         ctx.set(dut.col_masks, col_masks)
-        ctx.set(dut.row_values, row_values)
-        ctx.set(dut.col_values, col_values)
+        current = ctx.get(dut.current)
+        ctx.set(dut.row_values, row_values[current])
+        ctx.set(dut.col_values, col_values[current])
         # A free entry keeps whatever its last occupant left.
         for name in ("closed", "accs"):
             ctx.set(getattr(dut, name), sum(
@@ -71,8 +72,9 @@ class Picker:
         for entry in places:
             held = getattr(entry, name) if entry else {}
             masks.append(sum((where + g * lanes in held) << g for g in range(groups)))
-            values += [held.get(where + g * lanes, self.rng.getrandbits(self.config.element_bits))
-                       for g in range(groups)]
+            values.append([
+                held.get(where + g * lanes, self.rng.getrandbits(self.config.element_bits))
+                for g in range(groups)])
         return masks, values
 
     def check(self, cycle, product, needs_head):
@@ -109,10 +111,11 @@ def test_store(name, groups, seed):
     """Writes, additions, retirement, and an entry that is taken anew as it retires."""
     config = CONFIGS[name]
     depth = config.collector_entries
-    bench = Bench(OperandStore(config, groups), seed)
+    readers = 3
+    bench = Bench(OperandStore(config, groups, readers), seed)
     rng, dut = bench.rng, bench.dut
     masks, values = [0] * depth, [[None] * groups for _ in range(depth)]
-    seen = []
+    seen, read_at = [], []
 
     def drive(ctx, cycle):
         seen[:] = [list(masks), [list(entry) for entry in values]]
@@ -123,6 +126,8 @@ def test_store(name, groups, seed):
         for name, value in (("taken", taken), ("target", target), ("first", first), ("mask", mask),
                             ("i", brought), ("retire", retire), ("head", head)):
             ctx.set(getattr(dut, name), value)
+        read_at[:] = [rng.randrange(depth) for _ in range(readers)]
+        ctx.set(dut.at, read_at)
         if retire and not (taken and target == head):
             masks[head] = 0
         if taken:
@@ -133,11 +138,11 @@ def test_store(name, groups, seed):
 
     def check(cycle, got_masks, got_values):
         assert got_masks == seen[0]
-        for e in range(depth):
+        for n, e in enumerate(read_at):
             for g in range(groups):
                 if seen[0][e] >> g & 1:
-                    assert got_values[e * groups + g] == seen[1][e][g]
+                    assert got_values[n][g] == seen[1][e][g]
 
     bench.before(drive)
-    bench.after(check, "masks", "values")
+    bench.after(check, "masks", "read")
     bench.run(lambda: bench.cycle == 200, 201)
