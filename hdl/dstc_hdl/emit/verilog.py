@@ -11,6 +11,7 @@ from amaranth.lib import wiring
 from .merge import merge_modules
 from .processes import simplify_processes
 from .rtlil import Module, parse_design
+from .selects import select_parts
 
 __all__ = ["EmissionError", "component_rtlil", "rtlil_to_verilog"]
 
@@ -54,6 +55,7 @@ def component_rtlil(component: wiring.Component, name: str) -> list[Module]:
     modules = parse_design(rtlil.convert(component, name=name, emit_src=False))
     modules = merge_modules(modules)
     for module in modules:
+        select_parts(module)
         simplify_processes(module)
     _order_ports(modules[0], component)
     _plain_names(modules)

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Constants", "Lanes", "RandomLogic"]
+__all__ = ["Constants", "Lanes", "RandomLogic", "WideSelects"]
 
 
 class Mixer(wiring.Component):
@@ -147,4 +147,27 @@ class RandomLogic(wiring.Component):
             block(target, 3)
         for n, register in enumerate(held):
             m.d.sync += register.eq(self.o[n])
+        return m
+
+
+class WideSelects(wiring.Component):
+    """Dynamic selections from 100 and 96 bits, also past their ends.
+
+    ``x`` and ``y`` are the offsets, ``wide`` is what is selected from.
+    """
+
+    def __init__(self):
+        super().__init__({"wide": In(100), "x": In(7), "y": In(4), "bits": Out(12),
+                          "word": Out(8), "part": Out(8), "most": Out(90), "filled": Out(6)})
+
+    def elaborate(self, platform):
+        m = Module()
+        index = Signal(5)
+        shorter = Signal(96)
+        m.d.comb += [index.eq(self.x), shorter.eq(self.wide),
+                     self.bits.eq(self.wide.bit_select(self.x, 12)),
+                     self.word.eq(self.wide.word_select(index, 8)),
+                     self.part.eq(shorter.word_select(self.y, 8)),
+                     self.most.eq(self.wide.bit_select(self.y, 90)),
+                     self.filled.eq(self.wide.as_signed().bit_select(self.x, 6))]
         return m

@@ -5,8 +5,9 @@ import subprocess
 
 import numpy as np
 import pytest
+from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
-from emit_samples import Constants, Lanes, RandomLogic
+from emit_samples import Constants, Lanes, RandomLogic, WideSelects
 
 from dstc_hdl.emit import emit
 from dstc_hdl.emit.tools import find_icarus
@@ -17,7 +18,10 @@ VECTORS = 300
 
 def pysim(component, inputs, outputs):
     """Output values in every cycle, inputs set after the edge before."""
-    simulator = Simulator(component)
+    top = Module()
+    top.domains.sync = ClockDomain()
+    top.submodules.component = component
+    simulator = Simulator(top)
     simulator.add_clock(1e-6)
     seen = {name: [] for name in outputs}
 
@@ -61,6 +65,25 @@ def test_random_conditions(seed):
         assert got[name].tolist() == values, name
     # The sample is only worth its time if conditions decide something.
     assert len({value for values in want.values() for value in values}) > 100
+
+
+def test_selections_from_wide_signals():
+    rng = np.random.default_rng(4)
+    wide = rng.integers(0, 1 << 32, (VECTORS, 4), np.uint32)
+    wide[:, 3] &= 15
+    inputs = {"x": rng.integers(0, 128, VECTORS, np.uint8),
+              "y": rng.integers(0, 16, VECTORS, np.uint8)}
+    numbers = [int.from_bytes(row.tobytes(), "little") for row in wide]
+    original = WideSelects()
+    outputs = {name: getattr(original, name) for name in ("bits", "word", "part", "most", "filled")}
+    want = pysim(original, {"wide": numbers, **inputs}, outputs)
+    emitted = emit(WideSelects(), "wide_selects")
+    # The one with 90 bits and the signed one stay shifts.
+    assert emitted.verilog.count(" >> ") == 2
+    got = VectorModel(emitted).run({"wide": wide, **inputs})
+    for name in ("bits", "word", "part", "filled"):
+        assert got[name].tolist() == want[name], name
+    assert [int.from_bytes(row.tobytes(), "little") for row in got["most"]] == want["most"]
 
 
 BENCH = """\
