@@ -128,9 +128,9 @@ def _subject(subject: Subject) -> str:
 <h2>The network and the image</h2>
 <div class="beside">
 <img class="digit" alt="The image, a {subject.label}" src="{_inline(stream.getvalue())}">
-<p>{escape(subject.about)} It looked at {escape(subject.image_name)}, a <b>{subject.label}</b>.
-With the core's result put in place of the layer's output the network answers
-<b id="answer">{subject.answer}</b>.</p>
+<p>{escape(subject.about)} It looked at a <b>{subject.label}</b>,
+{escape(subject.image_name)}. With the core's result put in place of the layer's output the
+network answers <b id="answer">{subject.answer}</b>.</p>
 </div>
 </section>"""
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from dstc.config import Config
 
-from ..engine import RunResult, check
+from ..engine import RunResult
 
-__all__ = ["BIN_MEANINGS", "Run", "Subject", "groups_per_k"]
+__all__ = ["BIN_MEANINGS", "Run", "Subject", "groups_per_k", "wrong_values"]
 
 BIN_MEANINGS = {
     "issue": "An OHMMA was issued: an outer product of up to {rows} x {cols} non-zeros.",
@@ -43,6 +43,20 @@ def groups_per_k(stored: NDArray[np.bool_], tile: int, lanes: int) -> NDArray[np
     outer, k = stored.shape
     padded = np.pad(stored, ((0, -outer % tile), (0, 0))).reshape(-1, tile, k)
     return (-(-np.count_nonzero(padded, axis=1) // lanes)).sum(axis=0)
+
+
+def wrong_values(result: RunResult, expected: NDArray[Any]) -> int:
+    """Values of a result that differ from the expected ones in any bit.
+
+    All of them when shape or type differ.
+    """
+    if (result.out.shape, result.out.dtype) != (expected.shape, expected.dtype):
+        return expected.size
+    return int(np.count_nonzero(_bits(result.out) != _bits(expected)))
+
+
+def _bits(values: NDArray[Any]) -> NDArray[np.uint32]:
+    return np.ascontiguousarray(values).view(np.uint32)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,7 +98,7 @@ class Run:
     @property
     def shape(self) -> tuple[int, int, int]:
         """M, N, K."""
-        return self.sparse.shape
+        return self.a.shape[0], self.b.shape[1], self.a.shape[1]
 
     @property
     def files(self) -> tuple[Path, Path]:
@@ -95,7 +109,8 @@ class Run:
     @property
     def bit_exact(self) -> bool:
         """Whether both results equal the golden model in every bit."""
-        return check(self.sparse, self.expected) and check(self.dense, self.expected)
+        return not any(wrong_values(result, self.expected)
+                       for result in (self.sparse, self.dense))
 
     @property
     def cycles(self) -> tuple[int, int]:
@@ -131,7 +146,7 @@ class Subject:
     image : ndarray of uint8, shape (H, W)
         What it looked at.
     image_name : str
-        What the image is called.
+        Which image it is, to go on after "a 7,".
     label, answer : int
         What is on the image, and what the network says when it goes on from the core's result.
     feature_map : tuple of int

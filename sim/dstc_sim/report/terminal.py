@@ -6,16 +6,19 @@ from rich.text import Text
 
 from ..runs import BINS
 from .picture import BIN_COLOURS
-from .run import Run, Subject
+from .run import Run, Subject, wrong_values
 
 __all__ = ["summary", "verdict"]
 
 
 def verdict(run: Run) -> str:
-    """One sentence: is the result the golden model's, and what ran."""
-    what = "every value" if run.bit_exact else "not every value"
-    return (f"{'' if run.bit_exact else 'not '}bit-exact: {what} of the {run.expected.size:,} "
-            f"equals the golden model in all bits, sparse and dense ({run.sparse.simulator})")
+    """One sentence: is the result the golden model's."""
+    size = run.expected.size
+    if run.bit_exact:
+        return f"bit-exact: all {size:,} values, sparse and dense, equal numpy's in every bit"
+    sparse, dense = (wrong_values(result, run.expected) for result in (run.sparse, run.dense))
+    return (f"not bit-exact: of {size:,} values {sparse:,} sparse and {dense:,} dense ones differ "
+            "from numpy's")
 
 
 def summary(run: Run, subject: Subject) -> Group:
@@ -26,12 +29,12 @@ def summary(run: Run, subject: Subject) -> Group:
     facts.add_column(style="dim")
     facts.add_column()
     facts.add_row("network", f"{subject.network}, layer {subject.layer}")
-    facts.add_row("image", f"{subject.image_name}: a {subject.label}; going on from the core's "
+    facts.add_row("image", f"a {subject.label}, {subject.image_name}; going on from the core's "
                            f"result the network answers {subject.answer}")
     facts.add_row("A, weights", f"{m} x {k}, {zeros[0]:.1%} zero")
     facts.add_row("B, activations", f"{k} x {n}, {zeros[1]:.1%} zero")
     facts.add_row("core", f"{run.config.name}: {run.config.multipliers} multipliers, "
-                          f"{run.config.element}")
+                          f"{run.config.element}; Verilog simulated by {run.sparse.simulator}")
     facts.add_row("OHMMA", f"{run.sparse.ohmma['executed']:,} executed, "
                            f"{run.ohmma_per_k.sum():,} by the skip rule, "
                            f"{run.dense.ohmma['executed']:,} dense")
