@@ -149,7 +149,11 @@ class RtlEngine:
         prepared = time.perf_counter()
         core = self._core(config)
         ready = time.perf_counter()
-        run = core.run(job, stall=self._stall)
+        try:
+            run = core.run(job, stall=self._stall)
+        finally:
+            if self._trace is not None:
+                core.close()
         _check_run(run, job)
         out = job.assemble(run.d_data)
         seconds = time.perf_counter() - ready + prepared - started

@@ -89,6 +89,9 @@ class IcarusCore:
                        taken=dict(zip(STREAMS[:-1], ending.moved, strict=False)),
                        clock_cycles=ending.cycles, seconds=seconds)
 
+    def close(self) -> None:
+        """As :meth:`dstc_sim.runs.CoreSimulator.close`; every run ends by itself."""
+
     def _program(self, beats: int) -> Path:
         """The compiled bench, from the cache when there is one with memories of that size."""
         depth = max(SMALLEST_DEPTH, 1 << (beats - 1).bit_length() if beats else 0)

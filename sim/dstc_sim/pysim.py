@@ -165,6 +165,9 @@ class PysimCore:
                        taken=dict(zip(STREAMS[:-1], ending.moved, strict=False)),
                        clock_cycles=ending.cycles, seconds=seconds)
 
+    def close(self) -> None:
+        """As :meth:`dstc_sim.runs.CoreSimulator.close`; every run ends by itself."""
+
 
 def _beats(data: np.ndarray, last: np.ndarray | None = None) -> Iterator[int]:
     """Payloads as integers: the data, and ``last`` above it."""

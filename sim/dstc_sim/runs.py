@@ -230,6 +230,9 @@ class CoreSimulator(Protocol):
             than the job expects.
         """
 
+    def close(self) -> None:
+        """End the simulation and complete its trace; nothing can run afterwards."""
+
 
 class Outcome(IntEnum):
     """Why a simulation ended."""

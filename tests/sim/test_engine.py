@@ -1,6 +1,7 @@
 """Engines on the real core: equal bits in every simulator, mode, style and stall pattern."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,12 +179,35 @@ def test_core_that_stops_with_an_error_is_no_result(monkeypatch):
         engine.run(a, b, c, config=TINY)
 
 
+class Recorder:
+    """A simulator that hangs at once."""
+
+    closed = False
+
+    def run(self, job, **options):
+        raise SimulationError("hung")
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.mark.parametrize("trace", [None, Path("trace.vcd")])
+def test_trace_is_completed_even_when_the_core_hangs(trace, monkeypatch):
+    recorder = Recorder()
+    engine = RtlEngine(trace=trace)
+    monkeypatch.setattr(engine, "_core", lambda config: recorder)
+    with pytest.raises(SimulationError, match=r"^hung$"):
+        engine.run(*operands(10), config=TINY)
+    assert recorder.closed == (trace is not None)
+
+
 def test_trace(tmp_path):
     path = tmp_path / "trace.vcd"
     a, b, c = operands(10, (8, 8, 4))
-    engine = get_engine("rtl", simulator="icarus", trace=path)
-    assert engine.run(a, b, c, config=TINY).cycles
-    assert "dstc_core" in path.read_text() or "instr_valid" in path.read_text()
+    result = get_engine("rtl", simulator="icarus", trace=path).run(a, b, c, config=TINY)
+    last = path.read_text().rpartition("\n#")[2].split()[0]
+    # Ten nanoseconds a cycle, a thousand picoseconds each.
+    assert int(last) >= 10_000 * result.cycles
 
 
 @pytest.mark.parametrize("call, message", [

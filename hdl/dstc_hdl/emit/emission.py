@@ -19,9 +19,11 @@ from .verilog import component_rtlil, rtlil_to_verilog
 
 __all__ = ["POWER_UP", "Emitted", "emit"]
 
-POWER_UP = ("Registers and memories carry initial values, which FPGAs and simulators honour. "
-            "rst is synchronous and active high; one cycle of rst replaces the initial values "
-            "of registers, not those of memories.")
+POWER_UP = ("Registers and memories carry initial values, which FPGAs and simulators honour and "
+            "ASICs do not. rst is synchronous and active high; one cycle of it sets the state that "
+            "decides anything, but neither memories nor pipeline registers of data. What happens "
+            "after rst does not depend on initial values: the benches also start with all of them "
+            "unknown (Icarus) and random (Verilator).")
 
 
 @dataclass(frozen=True)

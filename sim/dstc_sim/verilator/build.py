@@ -1,6 +1,7 @@
 """Building shared objects of verilated components, kept by a hash of everything that decides."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +20,12 @@ from ..runs import SimulationError
 __all__ = ["build_model", "storage_bytes"]
 
 VERILATE = ("--cc", "-O3", "--no-assert", "--no-timing", "-Wno-fatal", "-Wno-lint",
-            "--x-assign", "fast", "--output-split", "20000")
-COMPILE = ("-fPIC", "-std=gnu++17", "-w")
+            "--x-assign", "fast", "--x-initial", "fast", "--output-split", "20000")
+COMPILE = ("-fPIC", "-std=gnu++17", "-w", "-fvisibility=hidden")
 # Verilator puts what runs once into files named Slow.
 FAST, SLOW = "-O1", "-O0"
+# What every file of a model includes first, most of the time to compile it.
+HEADER = "Vtop__pch.h"
 # Of a small model the headers are most of the text.
 WHOLE_BYTES = 400_000
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
@@ -37,8 +40,7 @@ def storage_bytes(width: int) -> int:
     return 4 * -(-width // 32)
 
 
-def build_model(emitted: Emitted, harness: str, *, trace: bool = False,
-                random_init: bool = False) -> Path:
+def build_model(emitted: Emitted, harness: str, *, trace: bool = False) -> Path:
     """The shared object of a component with a C++ harness.
 
     Parameters
@@ -49,8 +51,6 @@ def build_model(emitted: Emitted, harness: str, *, trace: bool = False,
         C++ text with the functions to call.  Verilator's ``vl_fatal`` is left to it.
     trace : bool
         Whether the model can write a VCD file; that makes it slower.
-    random_init : bool
-        Whether registers without an initial value start at random, by the context's seed.
 
     Returns
     -------
@@ -62,8 +62,7 @@ def build_model(emitted: Emitted, harness: str, *, trace: bool = False,
     SimulationError
         If Verilator or the compiler fails; the message holds the end of what it said.
     """
-    flags = (*VERILATE, "--x-initial", "unique" if random_init else "fast",
-             *(("--trace-vcd",) if trace else ()))
+    flags = (*VERILATE, *(("--trace-vcd",) if trace else ()))
     version = verilator_version()
     key = content_key(emitted.sha256, harness, flags, COMPILE, FAST, SLOW, version)
 
@@ -78,7 +77,9 @@ def build_model(emitted: Emitted, harness: str, *, trace: bool = False,
         _call(["g++", "-shared", "-o", "model.so", *objects,
                *map(str, sorted(runtime.glob("*.o"))), "-pthread"], folder, "Linker")
         for path in folder.iterdir():
-            if path.name != "model.so":
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != "model.so":
                 path.unlink()
 
     return publish("verilated", key, make) / "model.so"
@@ -115,9 +116,17 @@ def _compile(sources: Sequence[Path], folder: Path, trace: bool, *flags: str) ->
         level = SLOW if "Slow" in source.name else FAST
         _call([*common, level, "-c", str(source), "-o", f"{source.stem}.o"], folder, "Compiler")
 
+    def header(level: str) -> None:
+        # A folder of precompiled headers holds one for each level; the compiler picks its own.
+        _call([*common, level, "-x", "c++-header", HEADER, "-o", f"{HEADER}.gch/{level}"], folder,
+              "Compiler")
+
     # Big files first, so that no long one is left at the end.
     ordered = sorted(sources, key=lambda path: path.stat().st_size, reverse=True)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        if len(sources) > 1 and (folder / HEADER).is_file():
+            (folder / f"{HEADER}.gch").mkdir()
+            list(pool.map(header, (FAST, SLOW)))
         list(pool.map(one, ordered))
 
 

@@ -78,7 +78,7 @@ class CoreModel:
         self._model = self._library.dstc_new(str(trace).encode() if trace else None)
 
     def close(self) -> None:
-        """End the simulation and its trace; the model cannot run again."""
+        """As :meth:`dstc_sim.runs.CoreSimulator.close`."""
         if self._model:
             self._library.dstc_delete(self._model)
             self._model = None
