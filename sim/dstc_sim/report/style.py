@@ -21,7 +21,7 @@ h2 { font-size: 1.2rem; margin: 2.4rem 0 .7rem; }
   border: 1px solid currentColor; font-weight: 600; }
 .good { color: var(--good); }
 .bad { color: var(--bad); }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr));
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr));
   gap: .7rem; margin-top: 1.2rem; }
 .figures div { display: flex; flex-direction: column; padding: .8rem 1rem; background: var(--card);
   border: 1px solid var(--line); border-radius: .7rem; }
@@ -47,7 +47,7 @@ img { background: #fff; border-radius: .5rem; }
 .beside { display: flex; gap: 1.1rem; align-items: flex-start; flex-wrap: wrap; }
 .beside p { flex: 1 1 16rem; margin: 0; }
 .digit { width: 8.5rem; height: 8.5rem; image-rendering: pixelated; }
-pre { overflow-x: auto; padding: .7rem .9rem; background: var(--card);
+pre { white-space: pre-wrap; padding: .7rem .9rem; background: var(--card);
   border: 1px solid var(--line); border-radius: .5rem; font-size: .85rem; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr));
   gap: 1rem; align-items: start; }
