@@ -116,7 +116,8 @@ def _operands(run: Run, subject: Subject, picture: bytes) -> str:
 lines are tiles of {config.tile_m} x {config.tile_k} (A) and {config.tile_k} x {config.tile_n} (B).
 A holds the weights, {zeros[0]:.1%} zero. B holds the activations that entered the layer,
 {channels} maps of {height} x {width} with {subject.feature_map_zeros:.1%} zeros, lowered to a
-matrix of {escape(config.element)} values with {zeros[1]:.1%} zeros. C is the bias, so the sums do not start from zero.</p>
+matrix of {escape(config.element)} values with {zeros[1]:.1%} zeros. C is the
+bias, so the sums do not start from zero.</p>
 <img class="wide" alt="{escape(alt)}" src="{_inline(picture)}">
 </section>"""
 
