@@ -9,7 +9,7 @@ import random
 from collections import deque
 from functools import reduce
 
-from amaranth.hdl import Shape, Value
+from amaranth.hdl import Cat, Shape, Value
 from amaranth.lib import data
 from amaranth.sim import Simulator
 
@@ -99,24 +99,25 @@ class Port:
         self.tokens, self.cycles = [], []
         self.queue = None if payloads is None else deque(payloads)
         self.p = p
-        self._bench, self._stream = bench, stream
+        self._rng = bench.rng
         self._payload = Value.cast(stream.payload)
         self._codec = Codec(shape_of(stream.payload))
         self._checker = StreamChecker(name)
         self._offering = False
+        self._bits = 0              # what a source shows: valid, and above it the payload
         self.signals = (stream.valid, stream.ready, self._payload)
+        self.inputs = Cat(stream.ready) if payloads is None else Cat(stream.valid, self._payload)
 
-    def prepare(self, ctx):
-        """Offer the next token, or be ready for one, if fate allows."""
-        rng = self._bench.rng
+    def prepare(self):
+        """Offer the next token, or be ready for one, if fate allows; returns the inputs."""
         if self.queue is None:
-            ctx.set(self._stream.ready, rng.random() < self.p)
-        elif not self._offering and self.queue and rng.random() < self.p:
+            return self._rng.random() < self.p
+        if not self._offering and self.queue and self._rng.random() < self.p:
             self._offering = True
-            ctx.set(self._stream.valid, 1)
-            ctx.set(self._payload, self._codec.pack(self.queue.popleft()))
+            self._bits = 1 | self._codec.pack(self.queue.popleft()) << 1
+        return self._bits
 
-    def follow(self, ctx, cycle, valid, ready, payload):
+    def follow(self, cycle, valid, ready, payload):
         """Account for the clock edge that ended ``cycle``."""
         self._checker.see(cycle, valid, ready, payload)
         if not (valid and ready):
@@ -125,9 +126,8 @@ class Port:
         self.cycles.append(cycle)
         if self.queue is not None:
             self._offering = False
-            ctx.set(self._stream.valid, 0)
             # A payload means nothing without its valid: let the unit trip over it.
-            ctx.set(self._payload, self._bench.rng.getrandbits(len(self._payload)))
+            self._bits = self._rng.getrandbits(len(self._payload)) << 1
 
     @property
     def idle(self):
@@ -198,16 +198,22 @@ class Bench:
         signals = [signal for port in self._ports for signal in port.signals]
         signals += [Value.cast(value) for value in self._observed.values()]
         codecs = [(name, Codec(shape_of(value))) for name, value in self._observed.items()]
+        # Every assignment settles the whole unit, so the streams are assigned at once.
+        inputs = Cat(port.inputs for port in self._ports)
         while True:
             # Whoever calls run() has the time from the clock edge to here to change its mind.
             await ctx.delay(PERIOD / 4)
+            bits = width = 0
             for port in self._ports:
-                port.prepare(ctx)
+                bits |= port.prepare() << width
+                width += len(port.inputs)
+            if width:
+                ctx.set(inputs, bits)
             for hook in self._before:
                 hook(ctx, self.cycle)
             seen = (await ctx.tick().sample(*signals))[2:]
             for n, port in enumerate(self._ports):
-                port.follow(ctx, self.cycle, *seen[3 * n:3 * n + 3])
+                port.follow(self.cycle, *seen[3 * n:3 * n + 3])
             values = {name: codec.unpack(bits) for (name, codec), bits in
                       zip(codecs, seen[3 * len(self._ports):], strict=True)}
             for hook, names in self._after:
@@ -218,15 +224,17 @@ class Bench:
 def evaluate(dut, cases, outputs):
     """Outputs of a combinational unit, as dictionaries, for each mapping of inputs."""
     results = []
-    targets = {name: (Value.cast(getattr(dut, name)), Codec(shape_of(getattr(dut, name))))
-               for name in {*outputs, *(name for case in cases for name in case)}}
+    codecs = {name: Codec(shape_of(getattr(dut, name)))
+              for name in {*outputs, *(name for case in cases for name in case)}}
 
     async def loop(ctx):
         for case in cases:
+            bits = width = 0
             for name, value in case.items():
-                target, codec = targets[name]
-                ctx.set(target, codec.pack(value))
-            results.append({name: targets[name][1].unpack(ctx.get(targets[name][0]))
+                bits |= codecs[name].pack(value) << width
+                width += codecs[name].mask.bit_length()
+            ctx.set(Cat(Value.cast(getattr(dut, name)) for name in case), bits)
+            results.append({name: codecs[name].unpack(ctx.get(Value.cast(getattr(dut, name))))
                             for name in outputs})
 
     simulator = Simulator(dut)
