@@ -9,6 +9,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # Workers for the test suite; one per core.
 JOBS   ?= $(shell nproc)
+# The workers are processes; threads of the linear algebra library would only fight over the cores.
+export OPENBLAS_NUM_THREADS := 1
 
 .PHONY: help
 help:  ## list the targets
@@ -53,6 +55,17 @@ bench: $(READY)  ## speed of encoding and simulation, written to build/bench
 	@mkdir -p build/bench
 	$(BIN)/python bench/encode.py --json build/bench/encode.json
 	$(BIN)/python bench/simulate.py --json build/bench/simulate.json
+
+.PHONY: throughput
+throughput: $(READY)  ## docs/results/throughput: cycles over the skip rule at 25 densities
+	$(BIN)/python bench/throughput.py --json docs/results/throughput.json \
+	    --markdown docs/results/throughput.md
+
+.PHONY: exhaustive
+exhaustive: $(READY)  ## all 2^32 fp16 products and 10^8 sums (about half an hour)
+	@mkdir -p build/bench
+	$(BIN)/python bench/arith_exhaustive.py products --json build/bench/products.json
+	$(BIN)/python bench/arith_exhaustive.py sums --pairs 100000000 --json build/bench/sums.json
 
 .PHONY: clean
 clean:  ## remove everything that can be made again
