@@ -45,8 +45,9 @@ def measure(engine: RtlEngine, name: str, density_a: float, density_b: float) ->
 def table(rows: list[dict], tools: dict) -> str:
     """The page docs/results/throughput.md."""
     lines = ["# Throughput of the emitted Verilog", "",
-             "Cycles over the skip rule, from the first instruction to the last result, for a stream",
-             f"of {TILES * TILES} output tiles of independent random operands with K = {DEPTH} and a",
+             "Cycles over the skip rule, from the first instruction to the last result, for a",
+             f"stream of {TILES * TILES} output tiles of independent random operands with "
+             f"K = {DEPTH} and a",
              "random C. In brackets: speedup over the dense machine (one OHMMA per cycle).", "",
              "Made by `make throughput` with "
              + ", ".join(f"{name} {version}" for name, version in tools.items()) + ".", ""]
