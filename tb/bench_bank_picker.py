@@ -106,7 +106,7 @@ class Collector:
         got = bench.get("o")
         entry = self.owner[got["a"]]
         product = got["a"], got["b"], got["index"]
-        assert product in entry.left, f"{product} of k-step {entry.number} picked twice or never due"
+        assert product in entry.left, f"{product} of k-step {entry.number} is not due"
         entry.left.remove(product)
         assert got["acc"] == entry.acc
         key = got["acc"], got["index"]
@@ -127,12 +127,8 @@ class Collector:
         await self.bench.tick()
         self._check_output()
         await self.bench.tick()
-        assert bench_is_quiet(self.bench)
+        assert not self.bench.get_element("o", "valid")
         assert not any(entry.left for entry in self.entries), "products were lost"
-
-
-def bench_is_quiet(bench):
-    return not bench.get_element("o", "valid")
 
 
 def names_of(bench):
@@ -157,7 +153,8 @@ async def one_product_per_cycle(bench):
     names = names_of(bench)
     entries = [Entry(n, bench.config, bench.rng, names) for n in range(400)]
     full = bench.config.row_groups * bench.config.col_groups
-    entries = [entry for entry in entries if len(entry.left) == full][:bench.config.collector_entries]
+    entries = [entry for entry in entries if len(entry.left) == full]
+    entries = entries[:bench.config.collector_entries]
     collector = Collector(bench, entries, 0)
     for slot, entry in enumerate(entries):
         collector.ring[slot] = entry

@@ -2,7 +2,7 @@
 
 import cocotb
 
-from tb.lib.bench import Scoreboard, bench_test
+from tb.lib.bench import bench_test
 from tb.lib.models import Side, random_bitmap
 from tb.lib.streams import Stall
 

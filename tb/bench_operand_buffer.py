@@ -1,7 +1,9 @@
 """OperandBuffer: tiles are loaded into slots while others are read."""
 
+from itertools import pairwise
+
 from tb.lib.bench import bench_test
-from tb.lib.models import Side, random_tile
+from tb.lib.models import TICKETS, Side, random_tile
 
 
 def buffer_side(bench):
@@ -29,7 +31,7 @@ class Reader:
     def step(self):
         """Look at the outputs of this cycle, then drive the next."""
         self._progress()
-        bench, rng, side = self.bench, self.rng, self.side
+        bench, rng = self.bench, self.rng
         self._check()
         release, fetch, record = None, rng.random() < 0.6, rng.random() < 0.6
         if self.live:
@@ -54,7 +56,7 @@ class Reader:
     def _check(self):
         shown, bench = self.shown, self.bench
         assert bench.get("error") == 0
-        assert bench.get("reads") == [count % 64 for count in shown["reads"]]
+        assert bench.get("reads") == [count % TICKETS for count in shown["reads"]]
         if shown["record"] is not None:
             assert bench.get("record") == shown["record"]
         for n, value in shown["banks"].items():
@@ -67,13 +69,13 @@ class Reader:
         loads = self.bench.get("loads")
         if self.waiting:
             slot, tile, releases = self.waiting[0]
-            if loads[slot] == (self.loads[slot] + 1) % 64:
+            if loads[slot] == (self.loads[slot] + 1) % TICKETS:
                 assert slot not in self.live, "a slot in use was loaded"
                 self.waiting.pop(0)
                 self.loads[slot] += 1
                 self.groups[slot] = tile.groups()
                 self.live[slot] = [tile, releases]
-        assert loads == [count % 64 for count in self.loads]
+        assert loads == [count % TICKETS for count in self.loads]
         groups = self.bench.get("groups")
         for slot in self.live:
             assert groups[slot] == self.groups[slot]
@@ -108,7 +110,7 @@ def random_loads(bench, count):
         slot = bench.rng.randrange(bench.config.slots)
         releases = bench.rng.randint(1, 3)
         loads.append((slot, random_tile(bench.rng, side), releases))
-        ops.append({"slot": slot, "reads": reads[slot] % 64})
+        ops.append({"slot": slot, "reads": reads[slot] % TICKETS})
         reads[slot] += releases
     return loads, ops
 
@@ -153,7 +155,7 @@ async def cycles_of_a_load(bench):
             await bench.tick()
         start.append(bench.cycle)
     taken = load.taken
-    assert [b - a for a, b in zip(taken, taken[1:], strict=False)] == wanted[:-1]
+    assert [b - a for a, b in pairwise(taken)] == wanted[:-1]
     assert start[-1] - taken[-1] == wanted[-1]
 
 

@@ -3,9 +3,7 @@
 import cocotb
 
 from tb.lib.bench import Scoreboard, bench_test
-from tb.lib.models import Side, random_tile
-
-TICKETS = 64
+from tb.lib.models import TICKETS, Side, random_tile
 
 
 class Program:

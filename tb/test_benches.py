@@ -16,10 +16,14 @@ USUAL = (("tiny", "icarus", "initial"), ("tiny", "icarus", "unknown"),
 # Units whose behaviour differs with integers.
 ALSO = {
     "multiplier": (("paper-int8", "icarus", "initial"), ("paper-int8", "verilator", "unknown")),
+    "c_load": (("paper-int8", "icarus", "initial"),),
     "adder": (("paper-int8", "icarus", "initial"), ("paper-int8", "verilator", "unknown")),
 }
+CORE = (*USUAL, ("tiny", "verilator", "unknown"), ("paper", "verilator", "unknown"),
+        ("paper-int8", "verilator", "unknown"))
 CASES = [Case(unit, BENCH.get(unit, unit), *where)
-         for unit in UNITS for where in (*USUAL, *ALSO.get(unit, ()))
+         for unit in UNITS
+         for where in (CORE if unit == "core" else (*USUAL, *ALSO.get(unit, ())))
          if (Path(__file__).parent / f"bench_{BENCH.get(unit, unit)}.py").is_file()]
 
 

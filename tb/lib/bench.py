@@ -5,7 +5,7 @@ import json
 import os
 import random
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +77,24 @@ class Bench:
 
     def get_element(self, port: str, key: Any) -> Any:
         """One field or element of a port; the others may be X."""
+        return self._element(port, str(getattr(self.dut, port).value), key)
+
+    def _element(self, port: str, text: str, key: Any) -> Any:
         field = self.shapes[port][key]
-        text = str(getattr(self.dut, port).value)[::-1][field.offset:field.offset + field.width]
-        assert not set(text) - {"0", "1"}, f"{port}[{key}] must be known, not {text[::-1]}"
-        return unpack(field.shape, int(text[::-1], 2))
+        high = len(text) - field.offset
+        part = text[high - field.width:high]
+        assert not set(part) - {"0", "1"}, f"{port}[{key}] must be known, not {part}"
+        return unpack(field.shape, int(part, 2))
+
+    def valid_elements(self, port: str) -> Iterator[tuple[int, Any]]:
+        """Number and value of the elements whose ``valid`` is 1; those of the others may be X."""
+        shape = self.shapes[port]
+        text = str(getattr(self.dut, port).value)
+        for n, element in shape:
+            bit = text[len(text) - 1 - element.offset - element.shape["valid"].offset]
+            assert bit in "01", f"{port}[{n}].valid must be known, not {bit}"
+            if bit == "1":
+                yield n, self._element(port, text, n)
 
     def stall(self, probability: float = 0.0, burst: int = 1, lazy: bool = False) -> Stall:
         """A stall pattern with a generator of its own."""

@@ -28,15 +28,18 @@ STARTS = ("initial", "unknown")
 """State before reset: the initial values of the emitted text, or none of them.  Without, Icarus
 starts every register and memory at X and Verilator at a random value."""
 
+# What remains of a build besides the Verilog and the compiled model.
+KEPT = ("sim.vvp", "build.log")
 REGISTER = re.compile(r"^(  reg [^=\n]*?) = \d+'[hbd][0-9a-fxz]+;$", re.M)
 MEMORY = re.compile(r"^  initial begin\n(?:    \S* ?\[\d+\] = \S+;\n)+  end\n", re.M)
-# Two workers for one build on a small machine; more builds run beside it.
 FLAGS = {
     "icarus": [],
-    # Only the ports are visible, which more than doubles the speed (docs/architecture.md).
+    # Only the ports are visible, which more than doubles the speed.
     "verilator": ["-Wno-fatal", "--no-public-flat-rw", "--public-depth", "1", "--x-initial",
                   "unique", "--x-assign", "unique", "--quiet-stats"],
 }
+# Benches spend most of their time in Python, so what counts is a quick compilation.
+OPTIMISE = "OPT_FAST=-O0 OPT_SLOW=-O0"
 
 
 def verilog(unit: str, config: Config) -> Path:
@@ -58,7 +61,7 @@ def compiled(unit: str, config: Config, simulator: str, start: str, waves: bool)
     if start == "unknown":
         text = MEMORY.sub("", REGISTER.sub(r"\1;", text))
     version = icarus_version() if simulator == "icarus" else verilator_version()
-    key = content_key("tb", text, simulator, version, FLAGS[simulator], waves)
+    key = content_key("tb", text, simulator, version, FLAGS[simulator], OPTIMISE, waves)
 
     def make(folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
@@ -72,6 +75,9 @@ def compiled(unit: str, config: Config, simulator: str, start: str, waves: bool)
             log = (folder / "build.log").read_text(encoding="utf-8", errors="replace")
             raise RuntimeError(f"{simulator} cannot compile {name}: {error}\n{log[-4000:]}"
                                ) from error
+        for path in folder.iterdir():
+            if path.name not in KEPT and path.name not in (name, f"dstc_{unit}"):
+                path.unlink()
 
     return publish("tb", key, make)
 
@@ -86,5 +92,6 @@ def simulator_environment(simulator: str) -> dict[str, str]:
     return {
         "PATH": os.pathsep.join([binaries, *(p for p in path if p != binaries)]),
         "VERILATOR_ROOT": verilator_environment()["VERILATOR_ROOT"],
+        "MAKEFLAGS": OPTIMISE,
         "OBJCACHE": f"{sys.executable} {cache} {build_folder() / 'cache' / 'tb-objects'}",
     }

@@ -1,11 +1,16 @@
 """Plain models of the operand format and the skip rule, written from docs/format.md."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dstc.config import Config
+from dstc_hdl.layouts import TICKET_BITS
 
-__all__ = ["Side", "Tile", "bitmap_kinds", "random_bitmap", "random_tile"]
+__all__ = ["TICKETS", "Side", "Tile", "bitmap_kinds", "random_bitmap", "random_tile"]
+
+TICKETS = 1 << TICKET_BITS
+"""Operations are counted modulo this."""
 
 
 def bitmap_kinds(span: int, lanes: int) -> dict[str, int]:
@@ -100,8 +105,13 @@ class Tile:
         return [(part, int(n == len(parts) - 1)) for n, part in enumerate(parts)]
 
 
-def random_tile(rng: random.Random, side: Side) -> Tile:
-    """A random tile: every k-step random, all of one hard kind, or nothing at all."""
+def random_tile(rng: random.Random, side: Side,
+                value: Callable[[], int] | None = None) -> Tile:
+    """A random tile: every k-step random, all of one hard kind, or nothing at all.
+
+    Its values come from ``value``, otherwise they are random bits.
+    """
+    value = value or (lambda: rng.getrandbits(side.bits))
     kind = rng.random()
     if kind < 0.1:
         bitmaps = [0] * side.steps
@@ -110,4 +120,4 @@ def random_tile(rng: random.Random, side: Side) -> Tile:
     else:
         bitmaps = [random_bitmap(rng, side.span, side.lanes) for _ in range(side.steps)]
     count = sum(bitmap.bit_count() for bitmap in bitmaps)
-    return Tile(side, bitmaps, [rng.getrandbits(side.bits) for _ in range(count)])
+    return Tile(side, bitmaps, [value() for _ in range(count)])

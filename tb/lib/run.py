@@ -3,7 +3,6 @@
 import os
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from unittest import mock
 
 from cocotb_tools.runner import get_runner
