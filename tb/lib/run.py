@@ -5,6 +5,7 @@ import shutil
 from dataclasses import dataclass
 from unittest import mock
 
+from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
 from dstc.config import get_config
@@ -14,7 +15,8 @@ from .build import compiled, simulator_environment, verilog
 
 __all__ = ["Case", "run_case"]
 
-TAIL = 6000
+TAIL = 6000     # characters of a failed run's log
+LIMIT = 600     # seconds; a loop in the logic would hang the simulator
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def run_case(case: Case, seed: int, waves: bool) -> str | None:
     place = build_folder() / "tb" / case.name
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
-    log = place / "bench.log"
+    log, results = place / "bench.log", place / "results.xml"
     runner = get_runner(case.simulator)
     extra = {
         "COCOTB_REWRITE_ASSERTION_FILES": "bench_*.py",
@@ -73,11 +75,15 @@ def run_case(case: Case, seed: int, waves: bool) -> str | None:
         plusargs = [f"+dumpfile_path={place / 'dump.fst'}"]
     error: str | None = None
     try:
-        with mock.patch.dict(os.environ, simulator_environment(case.simulator)):
+        with mock.patch.dict(os.environ, {**simulator_environment(case.simulator),
+                                          "SIM_CMD_PREFIX": f"timeout {LIMIT}"}):
             runner.test(test_module=f"tb.bench_{case.bench}", hdl_toplevel=f"dstc_{case.unit}",
                         hdl_toplevel_lang="verilog", build_dir=folder, test_dir=place, seed=seed,
                         plusargs=plusargs if case.simulator == "verilator" or waves else [],
-                        extra_env=extra, waves=waves, log_file=log)
+                        extra_env=extra, waves=waves, log_file=log, results_xml=str(results))
+        tests, failed = get_results(results)
+        if failed or not tests:
+            error = f"{failed} of {tests} tests"
     except (SystemExit, RuntimeError) as stop:
         error = str(stop)
     text = log.read_text(encoding="utf-8", errors="replace")
