@@ -35,8 +35,9 @@ class OperandBuffer(wiring.Component):
     number of groups is known to the sequencer without a read.
 
     Timing: a record of b bitmap beats and v value beats holds the loader for
-    ``b + tile_k / 4 + v + 1`` cycles when neither the stream nor the slot makes it wait.  Both
-    memories have a latency of 1 and hold their output until the next enabled read.
+    ``b + tile_k / 4 + v`` cycles when neither the stream nor the slot makes it wait; a load that
+    waits is taken in the last of them.  Both memories have a latency of 1 and hold their output
+    until the next enabled read.
 
     Parameters
     ----------
@@ -123,15 +124,7 @@ class OperandBuffer(wiring.Component):
         per_row = exact_log2(self._banks)
         with m.FSM(name="loader"):
             with m.State("IDLE"):
-                free = self.reads[self.load.p.slot] == self.load.p.reads
-                m.d.comb += self.load.ready.eq(free)
-                with m.If(self.load.valid & free):
-                    m.d.sync += [
-                        slot.eq(self.load.p.slot),
-                        beats_left.eq(self._bitmap_beats - 1),
-                        part.eq(0), offset.eq(0), row.eq(0),
-                    ]
-                    m.next = "BITMAPS"
+                self._take_load(m, slot, beats_left, part, offset, row)
             with m.State("BITMAPS"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(self.i.valid):
@@ -151,7 +144,7 @@ class OperandBuffer(wiring.Component):
                     m.d.comb += self.error.eq(ended != (total == 0))
                     with m.If(total == 0):
                         m.d.comb += done.eq(1)
-                        m.next = "IDLE"
+                        self._take_load(m, slot, beats_left, part, offset, row)
                     with m.Else():
                         m.next = "VALUES"
             with m.State("VALUES"):
@@ -162,7 +155,21 @@ class OperandBuffer(wiring.Component):
                     m.d.sync += row.eq(row + 1)
                     with m.If(final):
                         m.d.comb += done.eq(1)
-                        m.next = "IDLE"
+                        self._take_load(m, slot, beats_left, part, offset, row)
+
+    def _take_load(self, m, slot, beats_left, part, offset, row):
+        """Start the next load if its slot is free; otherwise wait for one."""
+        free = self.reads[self.load.p.slot] == self.load.p.reads
+        m.d.comb += self.load.ready.eq(free)
+        with m.If(self.load.valid & free):
+            m.d.sync += [
+                slot.eq(self.load.p.slot),
+                beats_left.eq(self._bitmap_beats - 1),
+                part.eq(0), offset.eq(0), row.eq(0),
+            ]
+            m.next = "BITMAPS"
+        with m.Else():
+            m.next = "IDLE"
 
     def _count(self, m, slot, bitmaps, part, offset, counting):
         """Records of the next bitmaps; returns the offset after them."""

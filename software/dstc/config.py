@@ -210,14 +210,14 @@ CONFIGS = {
     config.name: config
     for config in (
         # The machine of the paper: one sub-core of a Volta-class SM.
-        Config(name="paper", status="experimental"),
+        Config(name="paper", status="verified"),
         # The same with 8-bit integers summed in 32 bits.
-        Config(name="paper-int8", status="experimental", element="int8", adder_latency=1),
+        Config(name="paper-int8", status="verified", element="int8", adder_latency=1),
         # A quarter of the multipliers, for FPGAs and quick runs.
-        Config(name="small", status="experimental", tile_m=16, tile_n=16, tile_k=8,
+        Config(name="small", status="verified", tile_m=16, tile_n=16, tile_k=8,
                array_rows=4, array_cols=8),
         # Eight multipliers, for tests that need thousands of tiles.
-        Config(name="tiny", status="experimental", tile_m=8, tile_n=8, tile_k=4,
+        Config(name="tiny", status="verified", tile_m=8, tile_n=8, tile_k=4,
                array_rows=2, array_cols=4, collector_entries=4, slots=2),
     )
 }

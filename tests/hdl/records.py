@@ -31,7 +31,7 @@ class Record:
                              enumerate(self.values[first:first + self.banks])))
         self.value_beats = len(beats) - self.bitmap_beats
         self.beats = [{"data": beat, "last": n == len(beats) - 1} for n, beat in enumerate(beats)]
-        self.cycles = self.bitmap_beats + config.tile_k // 4 + self.value_beats + 1
+        self.cycles = self.bitmap_beats + config.tile_k // 4 + self.value_beats
 
     def nonzeros(self, k):
         """Position and value of every non-zero of a k-step, lowest position first."""
