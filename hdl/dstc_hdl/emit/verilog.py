@@ -1,5 +1,6 @@
 """From RTLIL to plain Verilog, through the Yosys that Amaranth brings along."""
 
+import gc
 import re
 import subprocess
 import sys
@@ -52,7 +53,16 @@ def component_rtlil(component: wiring.Component, name: str) -> list[Module]:
         The top module first.  Its ports are ``clk`` and ``rst`` where used, then the members of
         the component's signature in their order.
     """
-    modules = parse_design(rtlil.convert(component, name=name, emit_src=False))
+    # Elaboration makes millions of objects that all stay; looking for dead ones among them would
+    # take a seventh of the time.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        text = rtlil.convert(component, name=name, emit_src=False)
+    finally:
+        if collecting:
+            gc.enable()
+    modules = parse_design(text)
     modules = merge_modules(modules)
     for module in modules:
         select_parts(module)
