@@ -83,9 +83,8 @@ order; one that waits holds up those behind it in its queue. Nothing waits for a
 the program, so a core cannot block itself. It does wait for ever for a beat that nobody delivers
 or takes.
 
-A program loads a slot before it computes with it. `SPWMMA` finds an empty tile in a slot that was
-not loaded since reset; what `WMMA` and `OHMMA` add then is unspecified. If a slot is loaded
-between a `BOHMMA` and its `OHMMA`, those take the k-step of the new tile.
+A slot that was not loaded since reset holds an empty tile. If a slot is loaded between a `BOHMMA`
+and its `OHMMA`, those take the k-step of the new tile.
 """
 
 ASSEMBLY = """\
