@@ -36,7 +36,7 @@ class CoreBench:
         for name, tokens in (("instr", words), ("a", a), ("b", b), ("c", c)):
             self.inputs[name].queue.extend(tokens)
 
-    def run(self, limit=20000):
+    def run(self, limit=5000):
         """Until the core stops; returns the status."""
         self.bench.run(lambda: self.status and (self.status[-1]["halted"]
                                                 or self.status[-1]["error"]), limit)

@@ -49,7 +49,7 @@ class Collector:
                 self.trace.append((cycle, bank, product))
         self.before = picks
 
-    def run(self, limit=20000):
+    def run(self, limit=4000):
         self.bench.run(lambda: self.given.idle and not self.model.entries, limit)
         self.bench.run(lambda: not any(self.before or [1]), 2)
         self.bench.run(lambda end=self.bench.cycle + 1: self.bench.cycle == end, 2)

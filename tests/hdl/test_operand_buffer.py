@@ -118,7 +118,7 @@ class Buffer:
             self.compared["banks"] += 1
         self.want = self.next
 
-    def run(self, limit=20000):
+    def run(self, limit=5000):
         self.bench.run(lambda: self.done == len(self.records), limit)
 
 
