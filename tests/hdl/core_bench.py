@@ -1,5 +1,6 @@
 """The whole core in a bench: programs in, result beats, status and counters out."""
 
+from amaranth import ResetInserter, Signal
 from unit_bench import Bench
 
 from dstc_hdl.core import Core
@@ -14,19 +15,22 @@ class CoreBench:
 
     def __init__(self, config, seed=0, *, instr=1.0, a=1.0, b=1.0, c=1.0, d=1.0):
         self.config = config
-        self.bench = Bench(Core(config), seed)
+        self._reset = Signal()
+        self.bench = Bench(ResetInserter(self._reset)(Core(config)), seed)
         self.rng = self.bench.rng
         self.inputs = {name: self.bench.drive(name, p=p)
                        for name, p in (("instr", instr), ("a", a), ("b", b), ("c", c))}
         self.d = self.bench.take("d", d)
         self.status, self.counters = [], []
-        self._resume = -2
+        self._resume = self._reset_in = -2
         self.bench.before(self._pulse)
         self.bench.after(self._look, "status", "counters")
 
     def _pulse(self, ctx, cycle):
         if cycle in (self._resume, self._resume + 1):
             ctx.set(self.bench.dut.resume, cycle == self._resume)
+        if cycle in (self._reset_in, self._reset_in + 1):
+            ctx.set(self._reset, cycle == self._reset_in)
 
     def _look(self, cycle, status, counters):
         self.status.append(status)
@@ -50,6 +54,17 @@ class CoreBench:
         """A pulse on ``resume`` in the next cycle, and the first cycle of the new program."""
         self._resume = self.bench.cycle
         self.run_for(2)
+
+    def reset(self):
+        """A cycle of reset; streams, status and counters are forgotten."""
+        self._reset_in = self.bench.cycle
+        for port in (*self.inputs.values(), self.d):
+            port.clear()
+        self.run_for(1)
+        self.d.clear()
+        self.d.tokens.clear()
+        self.status.clear()
+        self.counters.clear()
 
     @property
     def idle(self):

@@ -220,11 +220,29 @@ def test_compute_goes_on_while_a_result_waits():
     assert bench.d.tokens == reference.d
 
 
-def test_slot_that_was_not_loaded_is_empty():
+@pytest.mark.parametrize("seed, cycles", [(0, 25), (1, 60), (2, 110), (3, 180)])
+def test_reset(seed, cycles):
+    """In the middle of anything: contexts are +0 and slots empty, though memories are not."""
+    bench = CoreBench(TINY, seed, a=.9, b=.9, d=.5)
+    for _ in range(2):
+        broken = random_program(TINY, bench.rng, Reference(TINY), 20)
+        bench.feed(broken.words, broken.a, broken.b, broken.c)
+        bench.run_for(cycles)
+        bench.reset()
+    unloaded = [word("SPWMMA", a=0, b=1, acc=0), word("WMMA", a=1, b=1, acc=1),
+                word("BOHMMA", a=1, b=0, k=2), word("OHMMA", acc=0, g=0, h=1, pred=0)]
+    tokens, _ = run_program(bench, [*unloaded, word("STC", acc=0), word("STC", acc=1), HALT],
+                            ohmma=TINY.dense_ohmma_per_tile + 1, products=0)
+    assert [token["data"] for token in tokens] == [0] * 2 * TINY.c_beats
+    run_gemm(bench, (9, 7, 6), (.6, .6), seed=seed, style="spwmma")
+
+
+def test_reset_after_an_error():
     bench = CoreBench(TINY)
-    tokens, _ = run_program(bench, [word("SPWMMA", a=0, b=1, acc=0), word("STC", acc=0), HALT],
-                            ohmma=0, products=0)
-    assert [token["data"] for token in tokens] == [0] * TINY.c_beats
+    bench.feed([word("TILE", acc=0, dense=0, ktiles=1), 1 << 1])
+    assert bench.run()["error"]
+    bench.reset()
+    run_gemm(bench, (8, 8, 6), (.6, .6), seed=1)
 
 
 def error_of(words, code, address, a=(), b=()):

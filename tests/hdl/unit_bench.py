@@ -134,6 +134,13 @@ class Port:
         """A source that has nothing left to offer."""
         return not self.queue and not self._offering
 
+    def clear(self):
+        """Forget what is queued or on offer: the unit is being reset."""
+        self._offering, self._bits = False, 0
+        self._checker = StreamChecker(self.name)
+        if self.queue is not None:
+            self.queue.clear()
+
 
 class Bench:
     """One unit with its surroundings, run by :meth:`run`.
