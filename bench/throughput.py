@@ -83,6 +83,8 @@ def main() -> int:
     tools = [row.pop("tools") for row in rows][-1]
     text = table(rows, tools)
     print(text)
+    for path in filter(None, (arguments.json, arguments.markdown)):
+        path.parent.mkdir(parents=True, exist_ok=True)
     if arguments.json:
         arguments.json.write_text(json.dumps({"tools": tools, "rows": rows}, indent=1) + "\n")
     if arguments.markdown:
