@@ -125,6 +125,20 @@ async def random_programs(bench):
 
 
 @bench_test
+async def reset_under_way(bench):
+    """A reset at any moment of a program leaves a core that works."""
+    core = CoreBench(bench)
+    await bench.start()
+    for _ in range(runs(bench, 2)):
+        core.stalls(bench.random_stall)
+        program = RandomProgram(bench.rng, Machine(bench.config)).fill(20)
+        core.put(program.words, program.a, program.b, program.c)
+        await bench.tick(bench.rng.randint(1, 300))
+        await bench.reset()
+        await run_program(core, RandomProgram(bench.rng, Machine(bench.config)).fill(4))
+
+
+@bench_test
 async def hard_tiles(bench):
     """Empty and full, single dots, checkerboards and stripes that hit one bank, in all pairs."""
     core, machine = CoreBench(bench), Machine(bench.config)

@@ -25,14 +25,14 @@ class Script:
                        else random_bitmap(self.rng, side.span, side.lanes))
                 for name, side in self.sides.items()}
 
-    def instruction(self, steps, dense=False, kind=None, acc=None):
+    def instruction(self, steps, dense=False, kind=None, acc=None, fixed=None):
         """Some k-steps of a tile product; without work, one null token."""
         acc = self.rng.getrandbits(1) if acc is None else acc
         self.instructions.append(acc)
         self.left.append(0)
         work = []
         for _ in range(steps):
-            bitmaps = self.bitmaps(kind)
+            bitmaps = fixed or self.bitmaps(kind)
             groups = [side.groups if dense else side.sparse_groups(bitmaps[name])
                       for name, side in self.sides.items()]
             if groups[0] and groups[1]:
@@ -51,6 +51,13 @@ class Script:
                 self._token(acc, masks, values, g, h, null=0, first=int(i == 0), last=int(last),
                             op_last=int(last and n == len(work) - 1), dense=int(dense))
             self._products(acc, bitmaps, values)
+
+    def stripes(self, steps):
+        """k-steps that hit one bank row after the other, with a single column."""
+        side, lanes = self.sides["a"], self.sides["a"].lanes
+        for n in range(steps):
+            stripe = bitmap_kinds(side.span, lanes)["one bank"] << n % lanes
+            self.instruction(1, acc=0, fixed={"a": stripe, "b": 1})
 
     def single(self):
         """One OHMMA of its own, as the micro-operations make them."""
@@ -166,3 +173,18 @@ async def dense_throughput(bench):
     await run_script(bench, source, script)
     assert source.taken[-1] - source.taken[0] == len(source.taken) - 1
     assert len(source.taken) == 24 * bench.config.dense_ohmma_per_step
+
+
+@bench_test
+async def banks_run_ahead(bench):
+    """k-steps that each fill one bank row and leave the others free go in without a pause.
+
+    Their products keep a bank busy for ``row_groups`` cycles; only because the other banks work
+    on later k-steps meanwhile is there room for the next one.
+    """
+    source = bench.driver("i")
+    await bench.start()
+    script = Script(bench)
+    script.stripes(40)
+    await run_script(bench, source, script)
+    assert source.taken[-1] - source.taken[0] == len(source.taken) - 1

@@ -152,8 +152,8 @@ async def check_waits(bench, machine):
         loaded = op["predicate"] or (loads["loads_a"][op["a_slot"]] == op["a_loads"]
                                      and loads["loads_b"][op["b_slot"]] == op["b_loads"])
         turn = op["predicate"] or loads["turns"][op["acc"]] == op["turns"]
-        operand = bench.get("wait_operand") if valid else 0
-        context = bench.get("wait_context") if valid else 0
+        operand, context = bench.get("wait_operand"), bench.get("wait_context")
+        assert valid or not (operand or context), "nobody waits"
         assert not ready or (loaded and turn), f"instruction {index} started early"
         assert not operand or not loaded
         assert not context or (loaded and not turn)

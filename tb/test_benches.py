@@ -22,7 +22,7 @@ ALSO = {
 CORE = (*USUAL, ("tiny", "verilator", "unknown"), ("paper", "verilator", "unknown"),
         ("paper-int8", "verilator", "unknown"))
 CASES = [Case(unit, BENCH.get(unit, unit), *where)
-         for unit in UNITS
+         for unit in reversed(UNITS)        # the core first: it takes longest
          for where in (CORE if unit == "core" else (*USUAL, *ALSO.get(unit, ())))
          if (Path(__file__).parent / f"bench_{BENCH.get(unit, unit)}.py").is_file()]
 
