@@ -44,7 +44,7 @@ class Core(wiring.Component):
     the timing of the streams.
 
     Timing: one OHMMA per cycle when operands are present and the accumulator banks keep up
-    (docs/architecture.md).  After ``status.halted`` the counters are final.
+    (docs/architecture.md).  The counters are final one cycle after ``status.halted`` rises.
 
     Parameters
     ----------
