@@ -36,10 +36,11 @@ class PerformanceCounters(wiring.Component):
     """Performance counters.
 
     ``issue``: an OHMMA enters the collector.  ``conflict``: an OHMMA, or the end of an instruction
-    without work, waits because bank conflicts or updates in flight keep every entry taken.  ``operand_wait``: nothing to issue
-    because tiles are not loaded.  ``drain``: nothing to issue while the pipeline empties, a
-    result drains or C loads.  ``idle``: anything else, such as an instruction without work.  The
-    cycles in which the pipeline fills again count for what emptied it.
+    without work, waits because bank conflicts or updates in flight keep every entry taken.
+    ``operand_wait``: nothing to issue because tiles are not loaded.  ``drain``: nothing to issue
+    while the pipeline empties, a result drains or C loads.  ``idle``: anything else, such as an
+    instruction without work.  The cycles in which the pipeline fills again count for what emptied
+    it.
 
     ``products`` sums the multipliers that the issued OHMMA use.
 
