@@ -159,6 +159,10 @@ async def hard_bitmaps(bench):
     for kind in bitmap_kinds(bench.config.tile_m, bench.config.array_rows):
         script.instruction(5, kind=kind)
         script.instruction(2, kind=kind, dense=True)
+    for u in range(bench.config.row_groups):
+        for v in range(bench.config.col_groups):
+            dot = {"a": 1 << u * bench.config.array_rows, "b": 1 << v * bench.config.array_cols}
+            script.instruction(3, fixed=dot, acc=0)     # the same accumulator again and again
     await run_script(bench, source, script)
 
 
