@@ -113,7 +113,8 @@ HUGE = "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000, 100000000
         (b"array real general\n16384 16384\n1\n", "must hold all of its 268435456"),
     ]),
     ("x.mtx.gz", b"%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 1\n", "gzipped"),
-    ("x.mtx.gz", gzip.compress(b"%%MatrixMarket matrix coordinate real general\n", mtime=0)[:-9], ""),
+    ("x.mtx.gz",
+     gzip.compress(b"%%MatrixMarket matrix coordinate real general\n", mtime=0)[:-9], ""),
     ("x.dstc", b"something", "must be a dstc container"),
 ])
 def test_malformed(tmp_path, name, content, part):
