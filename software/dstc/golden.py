@@ -17,12 +17,13 @@ def matmul(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any] | None = None) -> N
 
     For every (m, n) the products are added one after the other, k ascending, starting from
     ``c[m, n]`` or +0.  A pair in which either operand is a zero of either sign contributes
-    nothing, whatever the other is.  fp16: products are exact, each addition is rounded once to
-    FP32 (nearest, ties to even), subnormals are kept and every NaN is 0x7FC00000.  int8: INT32.
+    nothing, whatever the other is.  Floating-point elements: each product is rounded to FP32
+    (nearest, ties to even), which changes none but some of bf16, each addition is rounded to FP32
+    again, subnormals are kept and every NaN is 0x7FC00000.  int8: INT32.
 
     Parameters
     ----------
-    a : numpy.ndarray, M x K, float16 or int8
+    a : numpy.ndarray, M x K, of an element type
     b : numpy.ndarray, K x N, of the same type
     c : numpy.ndarray, M x N, float32 or int32, optional
 
@@ -61,8 +62,9 @@ def _element(a: NDArray[Any], b: NDArray[Any]) -> Element:
     for element in ELEMENTS.values():
         if a.dtype == element.dtype and b.dtype == element.dtype:
             return element
-    allowed = " or both ".join(element.dtype.name for element in ELEMENTS.values())
-    raise DstcError(f"Operands must be both {allowed}, not {a.dtype.name} and {b.dtype.name}")
+    allowed = ", ".join(element.dtype.name for element in ELEMENTS.values())
+    raise DstcError(f"Operands must be both of one of the types {allowed}, "
+                    f"not {a.dtype.name} and {b.dtype.name}")
 
 
 def _accumulate(a: NDArray[Any], b: NDArray[Any], acc: NDArray[Any]) -> NDArray[Any]:

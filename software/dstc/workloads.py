@@ -15,7 +15,7 @@ def random_matrix(shape: tuple[int, int], density: float, element: str,
                   rng: np.random.Generator) -> NDArray[Any]:
     """A matrix whose elements are non-zero independently of each other.
 
-    fp16: normally distributed values scaled by powers of two from 2**-6 to 2**5, so that the
+    Floats: normally distributed values scaled by powers of two from 2**-6 to 2**5, so that the
     terms of a sum have unequal exponents and its additions round.  int8: uniform.
 
     Parameters

@@ -4,11 +4,14 @@ Written from docs/isa.md and docs/format.md; shares no code with the package.  E
 program must not do fails an assertion.
 """
 
+import ml_dtypes
 import numpy as np
 
 __all__ = ["Interpreter"]
 
 NAN = np.uint32(0x7FC00000)
+TYPES = {"fp16": "<f2", "bf16": ml_dtypes.bfloat16, "fp8_e4m3": ml_dtypes.float8_e4m3fn,
+         "fp8_e5m2": ml_dtypes.float8_e5m2, "int8": "i1"}
 
 
 class Tile:
@@ -27,7 +30,8 @@ class Tile:
         per_beat = width // 8 // tail.itemsize
         assert len(beats) == bitmap_beats + -(-count // per_beat), "length of the record"
         assert not tail[count:].tobytes().strip(b"\0"), "padding"
-        assert (tail[:count] != 0).all(), "stored zero"
+        with np.errstate(invalid="ignore"):     # signalling NaN
+            assert (tail[:count] != 0).all(), "stored zero"
         self.values, at = [], 0
         for where in self.positions:
             self.values.append(tail[at:at + len(where)])
@@ -44,8 +48,8 @@ class Interpreter:
     def __init__(self, config, words, a, b, c):
         self.config, self.words = config, [int(w) for w in words]
         self.lanes = config.array_rows, config.array_cols
-        self.floating = config.element == "fp16"
-        self.dtype = np.dtype("<f2" if self.floating else "i1")
+        self.floating = config.element != "int8"
+        self.dtype = np.dtype(TYPES[config.element])
         self.acc_dtype = np.dtype("<f4" if self.floating else "<i4")
         self.streams = {"A": self.records(*a), "B": self.records(*b)}
         self.c, self.c_at = c, 0

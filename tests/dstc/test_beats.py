@@ -57,7 +57,8 @@ def test_records_hold_the_matrix(config, side, density):
     span = config.tile_m if side == "A" else config.tile_n
     width = (config.a_beat_bits if side == "A" else config.b_beat_bits) // 8
     rng = np.random.default_rng(5)
-    outer_first = rng.integers(1, 100, (2 * span + 3, 3 * config.tile_k + 1))
+    # Numbers of one significant bit, which every format has.
+    outer_first = 1 << rng.integers(0, 7, (2 * span + 3, 3 * config.tile_k + 1))
     outer_first[rng.random(outer_first.shape) >= density] = 0
     matrix = (outer_first if side == "A" else outer_first.T).astype(config.format.dtype)
     records = tile_records(encode(matrix, side, config), config)

@@ -12,6 +12,7 @@ from dstc.config import CONFIGS
 from dstc.errors import DstcError
 from dstc.formats import encode, load, save
 
+FORMATS = "fp16, bf16, fp8_e4m3, fp8_e5m2, int8"
 ARRAYS = ("warp", "bitmaps", "offsets", "values")
 HEADER = struct.Struct("<8sHcBB3x8sQQ" + 4 * "QI4x" + "4xI")
 
@@ -120,9 +121,9 @@ def forged(intact, index, value):
     (3, 7, "Tile width must be 8, 16, 24 or 32, not 7 (in {})"),
     (3, 0, "Tile width must be 8, 16, 24 or 32, not 0 (in {})"),
     (4, 0, "Tile depth must be a multiple of 4 from 4 to 32, not 0 (in {})"),
-    (5, b"fp99", "Element format must be one of fp16, int8, not 'fp99' (in {})"),
-    (5, b"fp\xff6", "Element format must be one of fp16, int8, not 'fp\xff6' (in {})"),
-    (5, b"fp16\0x", "Element format must be one of fp16, int8, not 'fp16\\x00x' (in {})"),
+    (5, b"fp99", f"Element format must be one of {FORMATS}, not 'fp99' (in {{}})"),
+    (5, b"fp\xff6", f"Element format must be one of {FORMATS}, not 'fp\xff6' (in {{}})"),
+    (5, b"fp16\0x", f"Element format must be one of {FORMATS}, not 'fp16\\x00x' (in {{}})"),
     (6, 0, "Matrix must be at least 1 x 1, not 0 x 9 (in {})"),
     (7, 2**64 - 1,
      "Section offsets must be 73786976294838206472 bytes long, not 56 (in {})"),

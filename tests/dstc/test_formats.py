@@ -2,6 +2,7 @@ import re
 
 import numpy as np
 import pytest
+from float_formats import special_codes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -11,8 +12,6 @@ from dstc.errors import DstcError
 from dstc.formats import EncodedMatrix, encode, layout
 
 CONFIG_NAMES = list(CONFIGS)
-HALF_BITS = st.sampled_from([0x0000, 0x8000, 0x0001, 0x8001, 0x3C00, 0xC500, 0x7BFF, 0x7C00,
-                             0xFC00, 0x7E00, 0x7C01, 0xFE55])
 
 
 def refused(sentence):
@@ -25,7 +24,7 @@ def bits(matrix):
 
 def stored(matrix):
     """The matrix as it comes back: zeros are +0."""
-    return np.where(bits(matrix) << (matrix.dtype.kind == "f") == 0, 0, bits(matrix))
+    return np.where(bits(matrix) << (matrix.dtype != np.int8) == 0, 0, bits(matrix))
 
 
 def spelled_out(matrix, side, config):
@@ -58,10 +57,12 @@ def matrices(draw, config, max_extent=70):
     if config.element == "int8":
         matrix = rng.integers(-128, 128, shape).astype(np.int8)
     else:
-        matrix = rng.integers(0, 1 << 16, shape).astype(np.uint16).view(np.float16)
+        matrix = rng.integers(0, 1 << config.element_bits, shape).astype(
+            f"u{config.element_bits // 8}").view(config.format.dtype)
     matrix[rng.random(shape) >= density] = 0
-    if config.element == "fp16":
-        matrix.view(np.uint16)[rng.random(shape) < .1] = draw(HALF_BITS)
+    if config.element != "int8":
+        edge = draw(st.sampled_from(special_codes(config.element)))
+        bits(matrix)[rng.random(shape) < .1] = edge
     order = draw(st.sampled_from(["C", "F", "strided"]))
     if order == "strided":
         return np.repeat(matrix, 2, axis=1)[::-1, ::2]
@@ -182,7 +183,8 @@ def with_item(name, index, value):
 
 @pytest.mark.parametrize("changes, sentence", [
     ({"side": "X"}, "Side must be A or B, not 'X'"),
-    ({"element": "fp8"}, "Element format must be one of fp16, int8, not 'fp8'"),
+    ({"element": "fp8"}, "Element format must be one of fp16, bf16, fp8_e4m3, fp8_e5m2, int8, "
+                         "not 'fp8'"),
     ({"tile_outer": 12}, "Tile width must be 8, 16, 24 or 32, not 12"),
     ({"tile_k": 6}, "Tile depth must be a multiple of 4 from 4 to 32, not 6"),
     ({"shape": (0, 6)}, "Matrix must be at least 1 x 1, not 0 x 6"),

@@ -134,6 +134,7 @@ def test_empty():
 
 HALF, SINGLE, BYTE = (lambda *shape, dtype=dtype: np.zeros(shape, dtype)
                       for dtype in (np.float16, np.float32, np.int8))
+TYPES = "float16, bfloat16, float8_e4m3fn, float8_e5m2, int8"
 
 
 @pytest.mark.parametrize("operands, sentence", [
@@ -141,9 +142,9 @@ HALF, SINGLE, BYTE = (lambda *shape, dtype=dtype: np.zeros(shape, dtype)
     ((HALF(2), HALF(2, 2)), "Operand shapes must be M x K and K x N, not 2 and 2 x 2"),
     ((HALF(), HALF(2, 2)), "Operand shapes must be M x K and K x N, not a scalar and 2 x 2"),
     ((HALF(2, 2), BYTE(2, 2)),
-     "Operands must be both float16 or both int8, not float16 and int8"),
+     f"Operands must be both of one of the types {TYPES}, not float16 and int8"),
     ((SINGLE(2, 2), SINGLE(2, 2)),
-     "Operands must be both float16 or both int8, not float32 and float32"),
+     f"Operands must be both of one of the types {TYPES}, not float32 and float32"),
     ((HALF(2, 2), HALF(2, 2), SINGLE(2, 3)), "C must be 2 x 2, not 2 x 3"),
     ((BYTE(2, 2), BYTE(2, 2), SINGLE(2, 2)), "C must be of type int32, not float32"),
 ])

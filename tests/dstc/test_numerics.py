@@ -133,7 +133,7 @@ def test_not_real_numbers(values, name):
 
 
 def test_unknown_element():
-    with refused("Element format must be one of fp16, int8, not 'fp13'"):
+    with refused("Element format must be one of fp16, bf16, fp8_e4m3, fp8_e5m2, int8, not 'fp13'"):
         to_element([0], "fp13")
 
 

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from float_formats import special_codes
 from interpreter import Interpreter
 
 from dstc import golden
@@ -16,7 +17,6 @@ from dstc.program import MODES, STYLES, gemm_job
 # Three row groups, three slots, bitmaps of 24 bits that fill a beat and a bit.
 ODD = Config(name="odd", tile_m=24, tile_n=8, tile_k=12, array_rows=8, array_cols=4, slots=3)
 CONFIGURATIONS = [*CONFIGS.values(), ODD]
-SPECIAL = np.array([np.nan, np.inf, -np.inf, 6e-8, -6e-5, 65504, -65504], np.float16)
 
 
 def operand(rng, shape, density, config, special=True):
@@ -27,12 +27,14 @@ def operand(rng, shape, density, config, special=True):
         mask &= np.kron(coarse, np.ones((8, 8), bool))[:shape[0], :shape[1]]
     if config.element == "int8":
         return np.where(mask, rng.integers(-128, 128, shape), 0).astype(np.int8)
-    values = rng.standard_normal(shape).astype(np.float16)
+    dtype = config.format.dtype
+    values = rng.standard_normal(shape).astype(dtype)
     if special:
         odd = rng.random(shape) < 0.02
-        values[odd] = rng.choice(SPECIAL, int(odd.sum()))
+        values[odd] = rng.choice(special_codes(config.element), int(odd.sum())).view(dtype)
     # Zeros of both signs.
-    return np.where(mask, values, np.where(rng.random(shape) < 0.5, -0.0, 0.0)).astype(np.float16)
+    zeros = np.where(rng.random(shape) < 0.5, -0.0, 0.0).astype(dtype)
+    return np.where(mask, values, zeros)
 
 
 def c_matrix(rng, shape, config):

@@ -8,7 +8,6 @@ __all__ = ["MULTIPLIER_LATENCY", "make_adder", "make_multiplier"]
 
 MULTIPLIER_LATENCY = 1
 
-MULTIPLIERS = {"fp16": FpMultiplier, "int8": IntMultiplier}
 ADDERS = {"fp32": Fp32Adder, "int32": Int32Adder}
 
 
@@ -25,7 +24,9 @@ def make_multiplier(config):
         ``a``, ``b``: ``In(config.element_bits)``; ``o``: ``Out(config.acc_bits)``;
         ``latency``: cycles from operands to result, 1 in every configuration.
     """
-    return MULTIPLIERS[config.element](MULTIPLIER_LATENCY)
+    if config.format.is_float:
+        return FpMultiplier(MULTIPLIER_LATENCY, config.format.layout)
+    return IntMultiplier(MULTIPLIER_LATENCY)
 
 
 def make_adder(config):

@@ -18,6 +18,9 @@ __all__ = ["DEFLATE_RATIO", "read_npy", "read_npz"]
 DEFLATE_RATIO = 1032
 """No deflated stream grows by more."""
 
+_NAMELESS = ("values must be of a type that the file names, not {}; bfloat16 and 8-bit floats have "
+             "to be saved as float32")
+
 
 def read_npy(path: Path) -> NDArray[Any]:
     """The array of an ``.npy`` file.
@@ -37,9 +40,17 @@ def _npy_stream(file: BinaryIO, size: int) -> NDArray[Any]:
     headers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     if version not in headers:
         raise ValueError(f"format version must be 1.0 or 2.0, not {version[0]}.{version[1]}")
-    shape, fortran, dtype = headers[version](file)
+    try:
+        shape, fortran, dtype = headers[version](file)
+    except ValueError as error:
+        # So numpy names the 8-bit floats of ml_dtypes, and does not read it back.
+        if "'<f1'" in str(error):
+            raise ValueError(_NAMELESS.format("<f1")) from None
+        raise
     if dtype.hasobject:
         raise ValueError("values must be numbers, not Python objects")
+    if dtype.kind == "V" and dtype.names is None:
+        raise ValueError(_NAMELESS.format(dtype.str))
     if any(extent < 0 for extent in shape):
         raise ValueError(f"shape must not be negative, not {shape}")
     wanted, there = math.prod(shape) * dtype.itemsize, size - file.tell()

@@ -5,6 +5,7 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
+from arith_oracles import kind_of
 
 from dstc_hdl.emit import emit
 from dstc_sim.verilator import VectorModel
@@ -86,11 +87,11 @@ class Verilated:
         self._model = VectorModel(emit(UnitBundle(units), name))
 
     def run(self, a, b, kind):
-        """Latency to results, aligned with the operands, of each unit of a class."""
+        """Latency to results, aligned with the operands, of each unit of a kind."""
         longest = max(unit.latency for unit in self.units)
         # The model counts from the operands of one cycle; the units' results come later.
         a, b = (np.concatenate([side, np.resize(side, longest)]) for side in (a, b))
         out = self._model.run({"a": a, "b": b})
         count = len(a) - longest
         return {unit.latency: out[f"o{n}"][unit.latency:unit.latency + count]
-                for n, unit in enumerate(self.units) if type(unit) is kind}
+                for n, unit in enumerate(self.units) if kind_of(unit) == kind}

@@ -5,8 +5,9 @@ Every function takes a ``numpy.random.Generator`` and gives two arrays of one le
 
 import numpy as np
 
-__all__ = ["adder_suite", "cancellations", "class_pairs", "exponent_pairs", "fp16_class_pairs",
-           "fp16_operands", "near_exponents", "rounding_ties", "subnormal_border"]
+__all__ = ["adder_suite", "bf16_borders", "bf16_subnormal_operands", "cancellations",
+           "class_pairs", "element_class_pairs", "exponent_pairs", "fp16_operands",
+           "near_exponents", "rounding_ties", "subnormal_border"]
 
 
 def _pack(sign, exponent, mantissa, mantissa_bits, dtype):
@@ -74,9 +75,9 @@ def class_pairs(rng, count):
     return _all_pairs(rng, count, 8, 23, np.uint32)
 
 
-def fp16_class_pairs(rng, count):
-    """The same for binary16."""
-    return _all_pairs(rng, count, 5, 10, np.uint16)
+def element_class_pairs(rng, count, element):
+    """The same for fp16 or bf16."""
+    return _all_pairs(rng, count, *{"fp16": (5, 10), "bf16": (8, 7)}[element], np.uint16)
 
 
 def exponent_pairs(rng, count):
@@ -151,3 +152,26 @@ def fp16_operands(first, last, others):
     """Every bit pattern from ``first`` up to ``last`` with each of ``others``."""
     a = np.arange(first, last).astype(np.uint16).repeat(len(others))
     return a, np.tile(np.asarray(others, np.uint16), last - first)
+
+
+def bf16_borders(rng, sums):
+    """bfloat16: every pair of normal mantissas, once for each sum of the exponent fields.
+
+    The sum decides where the product lies, whichever exponents it is made of.
+    """
+    total, left, right = (side.ravel() for side in np.meshgrid(
+        np.asarray(sums), np.arange(128), np.arange(128), indexing="ij"))
+    low, high = np.maximum(1, total - 254), np.minimum(254, total - 1)
+    exponent = rng.integers(low, high + 1)
+    signs = rng.integers(0, 2, (2, len(total)))
+    return (_pack(signs[0], exponent, left, 7, np.uint16),
+            _pack(signs[1], total - exponent, right, 7, np.uint16))
+
+
+def bf16_subnormal_operands(rng):
+    """bfloat16: every subnormal number, of either sign, with every non-negative code."""
+    small, other = (side.ravel() for side in np.mgrid[1:128, :1 << 15])
+    small = small | rng.integers(0, 2, len(small)) << 15
+    swap = rng.random(len(small)) < .5
+    return (np.where(swap, other, small).astype(np.uint16),
+            np.where(swap, small, other).astype(np.uint16))

@@ -3,9 +3,16 @@
 import numpy as np
 import pytest
 from arith_bench import Verilated
-from arith_oracles import NUMPY, SOFTFLOAT
-from arith_vectors import adder_suite, fp16_class_pairs, fp16_operands
+from arith_oracles import FORMATS, NUMPY, SOFTFLOAT
+from arith_vectors import (
+    adder_suite,
+    bf16_borders,
+    bf16_subnormal_operands,
+    element_class_pairs,
+    fp16_operands,
+)
 
+from dstc.elements import ELEMENTS
 from dstc_hdl.arith import Fp32Adder, FpMultiplier, Int32Adder, IntMultiplier
 
 ADDER_LATENCIES, MULTIPLIER_LATENCIES = (1, 2, 3, 4), (0, 1, 2)
@@ -16,7 +23,8 @@ SAMPLE = 20_000
 @pytest.fixture(scope="module")
 def floats():
     return Verilated([*map(Fp32Adder, ADDER_LATENCIES),
-                      *map(FpMultiplier, MULTIPLIER_LATENCIES)], "float_units")
+                      *(FpMultiplier(latency, ELEMENTS[name].layout)
+                        for name in FORMATS for latency in MULTIPLIER_LATENCIES)], "float_units")
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +34,15 @@ def integers():
 
 
 def check(verilated, kind, a, b, oracles=NUMPY):
-    """All units of a class against the oracle; the first wrong results are named."""
-    want = oracles[kind.__name__](a, b)
+    """All units of a kind against the oracle; the first wrong results are named."""
+    want = oracles[kind](a, b)
     results = verilated.run(a, b, kind)
-    assert tuple(results) == (ADDER_LATENCIES if "Adder" in kind.__name__ else
+    assert tuple(results) == (ADDER_LATENCIES if "Adder" in kind else
                               MULTIPLIER_LATENCIES)
     for latency, got in results.items():
         wrong = np.flatnonzero(got != want)
         assert not len(wrong), [
-            f"{kind.__name__}({latency}): {a[n]:x}, {b[n]:x} give {got[n]:08x}, "
+            f"{kind}, latency {latency}: {a[n]:x}, {b[n]:x} give {got[n]:08x}, "
             f"not {want[n]:08x}; {len(wrong)} of {len(a)} wrong" for n in wrong[:5]]
 
 
@@ -44,9 +52,9 @@ def test_fp32_sums(floats, seed):
     suite = adder_suite(rng)
     assert sum(len(a) for a, _ in suite.values()) > 2_000_000
     for a, b in suite.values():
-        check(floats, Fp32Adder, a, b)
+        check(floats, "Fp32Adder", a, b)
         some = rng.choice(len(a), SAMPLE, replace=False)
-        check(floats, Fp32Adder, a[some], b[some], SOFTFLOAT)
+        check(floats, "Fp32Adder", a[some], b[some], SOFTFLOAT)
 
 
 @pytest.mark.parametrize("seed", [8])
@@ -59,20 +67,64 @@ def test_fp16_products(floats, seed):
     a, b = fp16_operands(0, 1 << 16, others)
     assert len(a) > 4_000_000
     swap = rng.random(len(a)) < .5
-    check(floats, FpMultiplier, np.where(swap, b, a), np.where(swap, a, b))
+    check(floats, "FpMultiplier", np.where(swap, b, a), np.where(swap, a, b))
 
 
 @pytest.mark.parametrize("seed", [9])
 def test_fp16_class_products(floats, seed):
-    a, b = fp16_class_pairs(np.random.default_rng(seed), 50)
-    check(floats, FpMultiplier, a, b)
-    check(floats, FpMultiplier, a, b, SOFTFLOAT)
+    a, b = element_class_pairs(np.random.default_rng(seed), 50, "fp16")
+    check(floats, "FpMultiplier", a, b)
+    check(floats, "FpMultiplier", a, b, SOFTFLOAT)
+
+
+@pytest.mark.parametrize("element", ["fp8_e4m3", "fp8_e5m2"])
+def test_fp8_products(floats, element):
+    """All of them."""
+    a, b = np.mgrid[:256, :256].astype(np.uint8).reshape(2, -1)
+    check(floats, f"FpMultiplier {element}", a, b)
+    check(floats, f"FpMultiplier {element}", a, b, SOFTFLOAT)
+
+
+# Sums of the exponent fields of bfloat16: a product of two normal numbers is at least half of the
+# smallest subnormal number from 103 on, may be normal from 127 on, and infinite from 381 on.
+BORDERS = {"underflow": range(98, 131), "overflow": range(377, 386)}
+
+
+@pytest.mark.parametrize("seed", [11])
+@pytest.mark.parametrize("border", BORDERS)
+def test_bf16_borders(floats, border, seed):
+    """Every pair of mantissas at every place around a border, rounding ties among them."""
+    rng = np.random.default_rng(seed)
+    a, b = bf16_borders(rng, BORDERS[border])
+    want = NUMPY["FpMultiplier bf16"](a, b) & 0x7FFFFFFF
+    for low, high in {"underflow": [(0, 1), (1, 0x800000), (0x800000, 0x7F800000)],
+                      "overflow": [(0, 0x7F800000), (0x7F800000, 0x7F800001)]}[border]:
+        assert ((low <= want) & (want < high)).sum() > 10_000, "both sides of the border"
+    check(floats, "FpMultiplier bf16", a, b)
+    some = rng.choice(len(a), SAMPLE, replace=False)
+    check(floats, "FpMultiplier bf16", a[some], b[some], SOFTFLOAT)
+
+
+@pytest.mark.parametrize("seed", [12])
+def test_bf16_subnormal_operands(floats, seed):
+    """All of them, four million pairs."""
+    check(floats, "FpMultiplier bf16", *bf16_subnormal_operands(np.random.default_rng(seed)))
+
+
+@pytest.mark.parametrize("seed", [13])
+def test_bf16_products(floats, seed):
+    """Every pair of classes, and two million pairs of any codes."""
+    rng = np.random.default_rng(seed)
+    check(floats, "FpMultiplier bf16", *rng.integers(0, 1 << 16, (2, 2_000_000), np.uint16))
+    a, b = element_class_pairs(rng, 50, "bf16")
+    check(floats, "FpMultiplier bf16", a, b)
+    check(floats, "FpMultiplier bf16", a, b, SOFTFLOAT)
 
 
 def test_int8_products(integers):
     """All of them."""
     a, b = np.mgrid[:256, :256].astype(np.uint8).reshape(2, -1)
-    check(integers, IntMultiplier, a, b)
+    check(integers, "IntMultiplier", a, b)
 
 
 @pytest.mark.parametrize("seed", [10])
@@ -81,5 +133,5 @@ def test_int32_sums(integers, seed):
     a, b = np.random.default_rng(seed).integers(0, 1 << 32, (2, 500_000), np.uint32)
     start, length = np.mgrid[:32, 1:33].reshape(2, -1)
     runs = (((1 << length) - 1) << start & 0xFFFFFFFF).astype(np.uint32)
-    check(integers, Int32Adder, np.concatenate([a, runs, runs]),
+    check(integers, "Int32Adder", np.concatenate([a, runs, runs]),
           np.concatenate([b, (1 << start).astype(np.uint32), ~runs]))

@@ -15,7 +15,8 @@ from dstc_hdl.arith import (
     make_multiplier,
 )
 
-UNITS = {"fp16": (FpMultiplier, Fp32Adder), "int8": (IntMultiplier, Int32Adder)}
+UNITS = {**dict.fromkeys(["fp16", "bf16", "fp8_e4m3", "fp8_e5m2"], (FpMultiplier, Fp32Adder)),
+         "int8": (IntMultiplier, Int32Adder)}
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)

@@ -8,7 +8,7 @@ import pytest
 from amaranth import *
 from arith_bench import simulate
 from arith_oracles import NUMPY, SOFTFLOAT
-from arith_vectors import fp16_class_pairs
+from arith_vectors import element_class_pairs
 
 from dstc.errors import DstcError
 from dstc_hdl.arith import FpMultiplier
@@ -84,7 +84,7 @@ def test_oracles_agree_with_the_cases():
 @pytest.mark.parametrize("latency", LATENCIES)
 def test_random(latency):
     rng = np.random.default_rng(latency)
-    a, b = fp16_class_pairs(rng, 3)
+    a, b = element_class_pairs(rng, 3, "fp16")
     got = simulate(FpMultiplier(latency), a, b)
     np.testing.assert_array_equal(got, NUMPY["FpMultiplier"](a, b))
     np.testing.assert_array_equal(got, SOFTFLOAT["FpMultiplier"](a, b))

@@ -90,7 +90,7 @@ def test_encode_in_words(run, matrix):
     (["m.npy", "--side", "A", "-o", "no/m.dstc"],
      "Output must be a file that can be written, not no/m.dstc (No such file or directory)"),
     (["m.npy", "--side", "A", "-o", "m.dstc", "--config", "big"],
-     "Configuration must be one of paper, paper-int8, small, tiny, not 'big'"),
+     f"Configuration must be one of {', '.join(CONFIGS)}, not 'big'"),
     (["m.npy", "--side", "A", "-o", "m.dstc", "--config", "paper-int8"],
      "int8 values must be integers from -128 to 127, not 1.5"),
 ])
@@ -139,8 +139,8 @@ def test_info_of_damage(refused, tmp_path, content):
 
 def test_info_refused(refused, tmp_path):
     assert refused("info", "nothing") == (
-        "Input must be an existing file or one of the configurations paper, paper-int8, small, "
-        "tiny, not 'nothing'")
+        f"Input must be an existing file or one of the configurations {', '.join(CONFIGS)}, "
+        "not 'nothing'")
     assert refused("info", ".").startswith("Input must be an existing file, not .")
 
 

@@ -244,7 +244,7 @@ SHAPED = ["--shape", "8x8x8"]
     ([*SHAPED, "--density-a", "1.5"], "Density must be from 0 to 1, not 1.5"),
     ([*SHAPED, "--density-b", "nan"], "Density must be from 0 to 1, not nan"),
     ([*SHAPED, "--config", "huge"],
-     "Configuration must be one of paper, paper-int8, small, tiny, not 'huge'"),
+     f"Configuration must be one of {', '.join(CONFIGS)}, not 'huge'"),
     ([*SHAPED, "--engine", "gpu"], "Engine must be one of golden, rtl, not 'gpu'"),
     ([*SHAPED, "--mode", "fast"], "Mode must be one of sparse, dense, not 'fast'"),
     ([*SHAPED, "--engine", "rtl", "--simulator", "spice"],
