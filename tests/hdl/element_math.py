@@ -1,10 +1,19 @@
 """Products and sums of one element format in numpy, on bits."""
 
+import ml_dtypes
 import numpy as np
 
 __all__ = ["add", "multiply", "random_element", "random_sum"]
 
 NAN = 0x7FC00000
+# Infinities, NaN, subnormal and largest numbers; and sizes of which a sum has room for several.
+FLOATS = {
+    "fp16": (np.float16, [0x7C00, 0xFC00, 0x7E01, 0x0001, 0x83FF], (0x2000, 0x5000)),
+    "bf16": (ml_dtypes.bfloat16, [0x7F80, 0xFF80, 0x7FA1, 0x0001, 0x807F, 0x7F7F, 0x0080],
+             (0x3C00, 0x4300)),
+    "fp8_e4m3": (ml_dtypes.float8_e4m3fn, [0x7F, 0xFF, 0x01, 0x87, 0x7E], (0x08, 0x78)),
+    "fp8_e5m2": (ml_dtypes.float8_e5m2, [0x7C, 0xFC, 0x7D, 0xFF, 0x01, 0x83, 0x7B], (0x20, 0x50)),
+}
 
 
 def _bits(value):
@@ -12,13 +21,14 @@ def _bits(value):
 
 
 def multiply(config, a, b):
-    """The product of two elements, exact in the accumulator's format."""
+    """The product of two elements in the accumulator's format."""
     if config.element == "int8":
         return int(np.int32(np.uint8(a).view(np.int8)) * np.int32(np.uint8(b).view(np.int8))) \
             & 0xFFFFFFFF
     with np.errstate(all="ignore"):
-        return _bits(np.float32(np.uint16(a).view(np.float16))
-                     * np.float32(np.uint16(b).view(np.float16)))
+        dtype, unsigned = FLOATS[config.element][0], f"u{config.element_bits // 8}"
+        x, y = np.array([a, b], unsigned).view(dtype).astype(np.float32)
+        return _bits(x * y)
 
 
 def add(config, x, y):
@@ -33,9 +43,10 @@ def random_element(config, rng):
     """Bits of a non-zero element; now and then an infinity, a NaN or a subnormal."""
     if config.element == "int8":
         return rng.randrange(1, 256)
+    _, special, usual = FLOATS[config.element]
     if rng.random() < .03:
-        return rng.choice([0x7C00, 0xFC00, 0x7E01, 0x0001, 0x83FF])
-    return rng.randrange(0x2000, 0x5000) | rng.randrange(2) << 15
+        return rng.choice(special)
+    return rng.randrange(*usual) | rng.randrange(2) << config.element_bits - 1
 
 
 def random_sum(config, rng):

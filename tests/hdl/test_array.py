@@ -10,7 +10,15 @@ from dstc_hdl.array import OuterProductArray
 @pytest.mark.parametrize("name, cycles", [("tiny", 100), ("int8", 60), ("odd", 40), ("small", 20)])
 @pytest.mark.parametrize("p", [1, .3])
 def test_products(name, cycles, p):
-    config = CONFIGS[name]
+    check_products(CONFIGS[name], cycles, p)
+
+
+@pytest.mark.parametrize("element", ["bf16", "fp8_e4m3", "fp8_e5m2"])
+def test_elements(element):
+    check_products(CONFIGS["tiny"].replace(element=element), 200, .7)
+
+
+def check_products(config, cycles, p):
     bench = Bench(OuterProductArray(config), seed=71)
     rng, latency, given = bench.rng, bench.dut.latency, []
 

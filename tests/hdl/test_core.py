@@ -18,6 +18,7 @@ from dstc.workloads import random_accumulators, random_matrix
 
 TINY = CONFIGS["tiny"]
 HALT = word("HALT")
+FLOATS = [{"element": name} for name in ("bf16", "fp8_e4m3", "fp8_e5m2")]
 # Every stream stalls on its own, some of them nearly always.
 STALLED = {
     "none": {},
@@ -103,7 +104,7 @@ def test_densities():
     {"collector_entries": 8, "adder_latency": 1, "slots": 3},
     {"element": "int8", "adder_latency": 2, "slots": 8},
     {"tile_m": 24, "array_rows": 4, "tile_k": 12, "collector_entries": 3},
-    {"tile_n": 16, "array_cols": 2, "tile_k": 8, "collector_entries": 5},
+    {"tile_n": 16, "array_cols": 2, "tile_k": 8, "collector_entries": 5}, *FLOATS,
 ], ids=str)
 def test_configurations(changes):
     config = TINY.replace(name="variant", **changes)
@@ -141,7 +142,8 @@ def test_random_programs(stalls, seed):
 
 
 @pytest.mark.parametrize("changes", [{"element": "int8", "slots": 5, "tile_k": 8},
-                                     {"tile_m": 24, "array_rows": 4, "collector_entries": 2}],
+                                     {"tile_m": 24, "array_rows": 4, "collector_entries": 2},
+                                     *FLOATS],
                          ids=str)
 def test_random_programs_of_other_shapes(changes):
     config = TINY.replace(name="variant", **changes)
