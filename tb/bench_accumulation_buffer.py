@@ -3,7 +3,7 @@
 import numpy as np
 
 from dstc_hdl.accumulator import hazard_distance
-from tb.bench_arith import SINGLE, WORD, expected
+from tb.bench_arith import SINGLE, WORD, sums
 from tb.lib.bench import bench_test
 
 
@@ -42,9 +42,9 @@ class Model:
 
     def _add(self, bank, lane):
         where = lane["acc"], bank, lane["index"]
-        kind = "fp16 adder" if self.config.format.is_float else "int8 adder"
-        self.bits[where] = expected(kind, self.bits[where][None].astype(np.uint64),
-                                    np.array([lane["product"]], np.uint64))[0]
+        self.bits[where] = sums(self.config.format.is_float,
+                                self.bits[where][None].astype(np.uint64),
+                                np.array([lane["product"]], np.uint64))[0]
 
     def accessible(self, computing):
         """Contexts without a product under way."""

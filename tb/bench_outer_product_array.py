@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tb.bench_arith import BYTE, HALF, expected
+from tb.bench_arith import ELEMENTS, products
 from tb.lib.bench import bench_test
 
 
@@ -10,7 +10,7 @@ from tb.lib.bench import bench_test
 async def random_operands(bench):
     rng, config = bench.rng, bench.config
     corners = [c | s << (config.element_bits - 1) for s in (0, 1)
-               for c in (HALF if config.format.is_float else BYTE)]
+               for c in ELEMENTS[config.element]]
     latency = bench.component.latency
     pipe = [{} for _ in range(latency)]
     await bench.start()
@@ -30,9 +30,8 @@ async def random_operands(bench):
         due = pipe.pop(0)
         got = dict(bench.valid_elements("o"))
         assert got.keys() == due.keys()
-        products = expected(f"{config.element} multiplier",
-                            *(np.array([lane[x] for lane in due.values()], np.uint64)
-                              for x in "ab"))
-        for (n, lane), product in zip(due.items(), products.tolist(), strict=True):
+        wanted = products(config.element, *(np.array([lane[x] for lane in due.values()], np.uint64)
+                                            for x in "ab"))
+        for (n, lane), product in zip(due.items(), wanted.tolist(), strict=True):
             assert got[n] == {"valid": 1, "acc": lane["acc"], "index": lane["index"],
                               "product": product}, f"lane {n}: {lane}"

@@ -13,14 +13,20 @@ BENCH = {"multiplier": "arith", "adder": "arith", "operand_buffer_a": "operand_b
 # Four-state with the shipped text and with X in every register, two-state with random registers.
 USUAL = (("tiny", "icarus", "initial"), ("tiny", "icarus", "unknown"),
          ("small", "verilator", "unknown"))
-# Units whose behaviour differs with integers.
+FLOATS = ("bf16", "fp8_e4m3", "fp8_e5m2")
+# Units whose behaviour differs with the elements.
 ALSO = {
-    "multiplier": (("paper-int8", "icarus", "initial"), ("paper-int8", "verilator", "unknown")),
+    "multiplier": (("paper-int8", "icarus", "initial"), ("paper-int8", "verilator", "unknown"),
+                   *((f"tiny-{name}", "icarus", "initial") for name in FLOATS),
+                   *((f"tiny-{name}", "verilator", "unknown") for name in FLOATS)),
+    "outer_product_array": tuple((f"tiny-{name}", "icarus", "initial") for name in FLOATS),
     "c_load": (("paper-int8", "icarus", "initial"),),
     "adder": (("paper-int8", "icarus", "initial"), ("paper-int8", "verilator", "unknown")),
 }
 CORE = (*USUAL, ("tiny", "verilator", "unknown"), ("paper", "verilator", "unknown"),
-        ("paper-int8", "verilator", "unknown"))
+        ("paper-int8", "verilator", "unknown"),
+        *((f"tiny-{name}", "icarus", "initial") for name in FLOATS),
+        *((f"tiny-{name}", "verilator", "unknown") for name in FLOATS))
 CASES = [Case(unit, BENCH.get(unit, unit), *where)
          for unit in reversed(UNITS)        # the core first: it takes longest
          for where in (CORE if unit == "core" else (*USUAL, *ALSO.get(unit, ())))

@@ -15,8 +15,13 @@ from .models import Tile, random_tile
 __all__ = ["CoreBench", "RandomProgram", "random_value"]
 
 BINS = ("issue", "conflict", "operand_wait", "drain", "idle")
-# fp16 patterns at the edges: 1, largest, smallest normal, subnormals, infinity, NaN.
-EDGES = (0x3C00, 0x7BFF, 0x0400, 0x03FF, 0x0001, 0x7C00, 0x7E01, 0x7C01)
+# Patterns at the edges: 1, largest, smallest normal, subnormals, infinity, NaN.
+EDGES = {
+    "fp16": (0x3C00, 0x7BFF, 0x0400, 0x03FF, 0x0001, 0x7C00, 0x7E01, 0x7C01),
+    "bf16": (0x3F80, 0x7F7F, 0x0080, 0x007F, 0x0001, 0x7F80, 0x7FC1, 0x7F81, 0x1FFF, 0x5FB5),
+    "fp8_e4m3": (0x38, 0x7E, 0x08, 0x07, 0x01, 0x7F),
+    "fp8_e5m2": (0x3C, 0x7B, 0x04, 0x03, 0x01, 0x7C, 0x7D, 0x7F),
+}
 
 
 def random_value(rng: random.Random, config: Config, kind: str) -> int:
@@ -26,12 +31,14 @@ def random_value(rng: random.Random, config: Config, kind: str) -> int:
         return rng.choice((1, 0x7F, 0x80, 0xFF)) if kind == "edges" else rng.randrange(1, 1 << bits)
     sign = rng.getrandbits(1) << bits - 1
     if kind == "edges":
-        return sign | rng.choice(EDGES)
+        return sign | rng.choice(EDGES[config.element])
     if kind == "any":
         return sign | rng.randrange(1, 1 << bits - 1)
-    # Exponents near each other, so that every addition rounds.
-    low, high = (13, 17) if kind == "steps" else (5, 25)
-    return sign | rng.randint(low, high) << 10 | rng.getrandbits(10)
+    # Exponents near each other, so that additions round.
+    layout = config.format.layout
+    reach = 2 if kind == "steps" else min(10, layout.bias - 1)
+    return (sign | layout.bias + rng.randint(-reach, reach) << layout.mantissa_bits
+            | rng.getrandbits(layout.mantissa_bits))
 
 
 class CoreBench:

@@ -8,12 +8,13 @@ from unittest import mock
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
-from dstc.config import get_config
+from dstc.config import CONFIGS, Config, get_config
+from dstc.elements import ELEMENTS
 from dstc_hdl.emit import build_folder
 
 from .build import compiled, simulator_environment, verilog
 
-__all__ = ["Case", "run_case"]
+__all__ = ["Case", "bench_config", "run_case"]
 
 TAIL = 6000     # characters of a failed run's log
 LIMIT = 600     # seconds; a loop in the logic would hang the simulator
@@ -30,7 +31,7 @@ class Case:
     bench : str
         Module with the tests, ``tb.bench_BENCH``.
     config : str
-        Named configuration.
+        What :func:`bench_config` takes.
     simulator, start : str
         See :mod:`tb.lib.build`.
     """
@@ -47,6 +48,14 @@ class Case:
         return f"{self.unit}-{self.config}-{self.simulator}-{self.start}"
 
 
+def bench_config(name: str) -> Config:
+    """A named configuration, or ``tiny-ELEMENT``: ``tiny`` with other elements."""
+    base, _, element = name.partition("-")
+    if name not in CONFIGS and element in ELEMENTS:
+        return get_config(base).replace(name=name, element=element)
+    return get_config(name)
+
+
 def run_case(case: Case, seed: int, waves: bool) -> str | None:
     """Build what is missing and run the bench.
 
@@ -56,7 +65,7 @@ def run_case(case: Case, seed: int, waves: bool) -> str | None:
         What to tell if it failed: configuration, simulator, seed, how to repeat it and the end
         of its log, which the runner would hide.
     """
-    config = get_config(case.config)
+    config = bench_config(case.config)
     folder = compiled(case.unit, config, case.simulator, case.start, waves)
     place = build_folder() / "tb" / case.name
     shutil.rmtree(place, ignore_errors=True)
