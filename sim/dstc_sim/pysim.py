@@ -145,8 +145,13 @@ class PysimCore:
             end.update(ending=Ending(
                 outcome=outcome, cycles=cycle, status=Status.unpack(ctx.get(status)),
                 moved=(*(source.moved for source in sources), len(got)),
-                handshakes=tuple(map(int, handshakes))),
-                counters=unpack_counters(ctx.get(Value.cast(core.counters))))
+                handshakes=tuple(map(int, handshakes))))
+            # The counters are final one cycle after the core has stopped.
+            for source in sources:
+                ctx.set(source.port.valid, 0)
+            ctx.set(core.d.ready, 0)
+            await ctx.tick()
+            end.update(counters=unpack_counters(ctx.get(Value.cast(core.counters))))
 
         simulator = Simulator(core)
         simulator.add_clock(PERIOD)

@@ -69,9 +69,13 @@ module bench;
     input [8*16-1:0] outcome;
     begin
       end_file = $fopen("end.txt", "w");
-      $fwrite(end_file, "outcome %0s\\ncycles %0d\\nstatus %b\\ncounters %b\\n", outcome, cycle,
-              status, counters);
+      $fwrite(end_file, "outcome %0s\\ncycles %0d\\nstatus %b\\n", outcome, cycle, status);
 {report}
+      // The counters are final one cycle after the core has stopped.
+{withdraw}
+      d_ready = 1'b0;
+      @(posedge clk);
+      #8 $fwrite(end_file, "counters %b\\n", counters);
       $fclose(end_file);
       $fclose(d_file);
       running = 1'b0;
@@ -175,6 +179,8 @@ TAKEN = """\
         end"""
 REPORT = """\
       $fwrite(end_file, "{name} %0d %b%b\\n", {name}_next, {name}_ready, {name}_valid);"""
+WITHDRAW = """\
+      {name}_valid = 1'b0;"""
 DUMP = """
   initial begin
     $dumpfile("trace.vcd");
@@ -216,7 +222,8 @@ def bench_text(top: str, config: Config, depth: int, *, totals: dict[str, int] |
         quiet_limit=QUIET_LIMIT, declarations=f"{each(DECLARE)}\n{each(DECLARE_D, ('d',))}",
         readies=", ".join(f"{name}_ready" for name in sources),
         setup=f"{each(SETUP, STREAMS)}\n{each(READ)}", drive=each(DRIVE), fires=each(FIRES),
-        taken=each(TAKEN), report=each(REPORT, STREAMS), dump=DUMP if trace else "")
+        taken=each(TAKEN), report=each(REPORT, STREAMS), withdraw=each(WITHDRAW),
+        dump=DUMP if trace else "")
 
 
 def totals_of(job: CoreJob) -> dict[str, int]:

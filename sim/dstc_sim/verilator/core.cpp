@@ -218,6 +218,12 @@ void Simulation::run(Run& run) {
         run.handshakes |= uint64_t(sources[n].valid | sources[n].ready << 1) << 2 * n;
     }
     run.handshakes |= uint64_t(top.PORT(d, valid) | top.PORT(d, ready) << 1) << 8;
+    // The counters are final one cycle after the core has stopped.
+    for (Source& source : sources) source.valid = 0;
+    top.PORT(d, ready) = 0;
+    settle();
+    edge();
+    settle();
     for (int n = 0; n < 7; ++n) run.counters[n] = counter(n);
 }
 
