@@ -23,7 +23,7 @@ def _cache_folder() -> Path:
     return build_folder() / "cache" / "numba" / content_key(numba.__version__, *texts)
 
 
-numba.config.CACHE_DIR = str(_cache_folder())
+vars(numba.config)["CACHE_DIR"] = str(_cache_folder())
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
