@@ -4,6 +4,7 @@ Written from IEEE 754 (binary16), the definition of bfloat16 (the upper half of 
 OCP 8-bit Floating Point Specification 1.0, table 1; uses neither the package nor ``ml_dtypes``.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -52,6 +53,7 @@ def codes(name):
     return np.arange(1 << bits).astype(f"u{bits // 8}")
 
 
+@functools.cache
 def values(name):
     """The number of every code, as doubles."""
     return np.array([decode(name, int(code)) for code in codes(name)])

@@ -1,7 +1,9 @@
 import re
 
+import ml_dtypes
 import numpy as np
 import pytest
+from float_formats import codes, special_codes
 from numpy.testing import assert_array_equal
 from softfloat_oracle import matmul_oracle
 
@@ -63,6 +65,47 @@ def test_special_sums(seed):
     b = rng.choice(SPECIAL, (6, 8)).view(np.float16)
     c = rng.choice(SPECIAL_C, (8, 8)).view(np.float32)
     assert_bits(matmul(a, b, c), matmul_oracle(a, b, c))
+
+
+NEW = {"bf16": ml_dtypes.bfloat16, "fp8_e4m3": ml_dtypes.float8_e4m3fn,
+       "fp8_e5m2": ml_dtypes.float8_e5m2}
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_special_pairs_of_other_formats(name):
+    """Every pair of special codes on every special C."""
+    special = special_codes(name).view(NEW[name])
+    for bits in SPECIAL_C:
+        c = np.full((special.size, special.size), bits, np.uint32).view(np.float32)
+        want = matmul_oracle(special[:, None], special[None, :], c)
+        assert_bits(matmul(special[:, None], special[None, :], c), want)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", NEW)
+def test_any_codes_of_other_formats(name, seed):
+    """Sums of products of any two finite codes, subnormal and overflowing products among them."""
+    rng = np.random.default_rng([7, seed])
+    with np.errstate(invalid="ignore"):
+        finite = codes(name)[np.isfinite(codes(name).view(NEW[name]).astype(np.float32))]
+    if name == "bf16" and seed:
+        # Sizes around 1, so that the terms of a sum meet.
+        finite = finite[(finite >> 7 & 0xFF > 0x76) & (finite >> 7 & 0xFF < 0x88)]
+    a, b = rng.choice(finite, (8, 24)).view(NEW[name]), rng.choice(finite, (24, 8)).view(NEW[name])
+    c = rng.standard_normal((8, 8)).astype(np.float32)
+    assert_bits(matmul(a, b, c), matmul_oracle(a, b, c))
+
+
+def test_bf16_products_are_rounded():
+    """Each product to FP32 before it is added: 2**-150 twice is nothing, not 2**-149."""
+    a = np.array([[0x0080, 0x0080]], np.uint16).view(ml_dtypes.bfloat16)
+    b = np.array([[0x3380], [0x3380]], np.uint16).view(ml_dtypes.bfloat16)
+    assert_bits(matmul(a, b), [[0]])
+    # 2**128 is infinite, also where the sum would not be.
+    a = np.array([[0x5F80, 0x5F80]], np.uint16).view(ml_dtypes.bfloat16)
+    b = np.array([[0xDF80], [0x5F80]], np.uint16).view(ml_dtypes.bfloat16)
+    assert_bits(matmul(a[:, :1], b[:1], np.full((1, 1), 2.0**127, np.float32)), [[0xFF800000]])
+    assert_bits(matmul(a, b), [[0x7FC00000]])
 
 
 def test_zero_contributes_nothing():
