@@ -112,7 +112,6 @@ struct Random {
 };
 
 constexpr uint32_t MANTISSA = 0x7FFFFF;
-
 uint32_t pack(uint32_t sign, uint32_t exponent, uint32_t mantissa) {
     return sign << 31 | exponent << 23 | mantissa;
 }
@@ -133,11 +132,10 @@ uint32_t any_mantissa(Random& random) {
     }
 }
 
-// 13 classes: zero, smallest, largest and any subnormal, smallest normal and the same with all
-// mantissa bits, one, any normal, both ends of the largest binade, infinity, quiet and signalling
-// NaN.
+// 13 classes: zero, subnormal (smallest, largest, any), both ends of the smallest binade, one, any
+// normal, both ends of the largest binade, infinity, quiet and signalling NaN.
 uint32_t of_class(uint32_t kind, Random& random) {
-    const uint32_t quiet = 1u << 22;
+    constexpr uint32_t quiet = 1u << 22;
     switch (kind) {
     case 0: return 0;
     case 1: return 1;
