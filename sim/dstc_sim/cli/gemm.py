@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import AsJson, ConfigName, parse_shape, print_json, progress, require_ending
+from .common import AsJson, ConfigName, print_json, progress, require_ending
 
 if TYPE_CHECKING:
-    from dstc.config import Config
     from dstc_sim.engine import Engine
-
-    from .operands import Operands
 
 __all__ = ["command"]
 
@@ -41,7 +38,8 @@ def command(
     random_c: Annotated[bool, typer.Option(
         "--random-c", help="Start from a random C instead of +0.")] = False,
     engine: Annotated[str, typer.Option(
-        help="golden: the golden model in numpy. rtl: the emitted Verilog.")] = "golden",
+        help="golden: the golden model in numpy. model: the cycle model, as exact as rtl and much "
+             "faster. rtl: the emitted Verilog.")] = "golden",
     config: ConfigName = "paper",
     mode: Annotated[str, typer.Option(
         help="sparse: skip zeros. dense: execute every OHMMA; same result.")] = "sparse",
@@ -49,7 +47,7 @@ def command(
         help="Of the rtl engine: verilator (when left out), icarus or pysim.",
         show_default=False)] = None,
     stall: Annotated[float | None, typer.Option(
-        help="Of the rtl engine: probability that each stream waits, below 1.",
+        help="Of the model and rtl engines: probability that each stream waits, below 1.",
         show_default=False)] = None,
     trace: Annotated[Path | None, typer.Option(
         help="Of the rtl engine: write a VCD file.", show_default=False)] = None,
@@ -68,6 +66,8 @@ def command(
 
       dstc gemm --shape 96x80x112 --density-a 0.4 --density-b 0.3 --seed 7 --engine rtl
 
+      dstc gemm --shape 1024x1024x1024 --engine model
+
       dstc gemm a.npy b.npy --c c.npy --config small --engine rtl --json
     """
     import numpy as np
@@ -76,14 +76,15 @@ def command(
     from dstc.fileio import atomic_write
     from dstc_sim.runs import SimulationError
 
-    from .operands import with_c
+    from .operands import chosen_operands, with_c
     from .product import golden_run, print_product, product_report
 
     target = get_config(config)
     device = _engine(engine, simulator, stall, seed, trace)
     require_ending(out, ".npy")
-    operands = with_c(_operands(a, b, shape, density_a, density_b, seed, target), c, random_c,
-                      seed, target)
+    operands = with_c(
+        chosen_operands(a, b, shape, (density_a, density_b), (DEFAULT_DENSITY,) * 2, seed, target),
+        c, random_c, seed, target)
     # The output is opened first: better refused now than after a long run.
     with atomic_write(out) if out else nullcontext() as file:
         with progress("golden model", operands.shape[0], as_json) as advance:
@@ -113,34 +114,14 @@ def _engine(name: str, simulator: str | None, stall: float | None, seed: int, tr
             ) -> "Engine":
     """The engine; options that it does not have are refused."""
     from dstc.errors import DstcError
-    from dstc_sim.engine import Stall, get_engine
+    from dstc_sim.engine import ENGINES, Stall, get_engine
 
-    if name == "golden":
-        for option, value in (("simulator", simulator), ("stall", stall), ("trace", trace)):
-            if value is not None:
-                raise DstcError(f"Option --{option} must be given with --engine rtl, not golden")
+    for option, value, engines in (("simulator", simulator, ("rtl",)), ("trace", trace, ("rtl",)),
+                                   ("stall", stall, ("model", "rtl"))):
+        if value is not None and name in ENGINES and name not in engines:
+            raise DstcError(f"Option --{option} must be given with --engine "
+                            f"{' or '.join(engines)}, not {name}")
     if trace is not None and (trace.is_dir() or not trace.absolute().parent.is_dir()):
         raise DstcError(f"Trace must be a file in an existing folder, not {trace}")
     return get_engine(name, simulator=simulator or "verilator", trace=trace,
                       stall=None if stall is None else Stall.everywhere(stall, seed))
-
-
-def _operands(a: str | None, b: str | None, shape: str | None, density_a: float | None,
-              density_b: float | None, seed: int, config: "Config") -> "Operands":
-    """A and B from files, or random ones."""
-    from dstc.errors import DstcError
-
-    from .operands import operands_from_files, random_operands
-
-    if a is not None and b is None:
-        raise DstcError(f"Files must be given for A and B or for neither, not only {a}")
-    if a is not None and b is not None:
-        if (shape, density_a, density_b) != (None, None, None):
-            raise DstcError("Options --shape, --density-a and --density-b must be given without "
-                            "files, not with them")
-        return operands_from_files(a, b, config)
-    if shape is None:
-        raise DstcError("Files of A and B, or --shape, must be given, not neither")
-    densities = (DEFAULT_DENSITY if density_a is None else density_a,
-                 DEFAULT_DENSITY if density_b is None else density_b)
-    return random_operands(parse_shape(shape), densities, seed, config)

@@ -12,7 +12,9 @@ from dstc.numerics import to_accumulator, to_element
 from dstc.readers import read_matrix
 from dstc.workloads import random_accumulators, random_matrix
 
-__all__ = ["Operands", "operands_from_files", "random_operands", "with_c"]
+from .common import parse_shape
+
+__all__ = ["Operands", "chosen_operands", "operands_from_files", "random_operands", "with_c"]
 
 MAX_RANDOM = 1 << 28
 
@@ -40,6 +42,42 @@ class Operands:
     def shape(self) -> tuple[int, int, int]:
         """M, N, K."""
         return self.a.shape[0], self.b.shape[1], self.a.shape[1]
+
+
+def chosen_operands(a: str | None, b: str | None, shape: str | None,
+                    densities: tuple[float | None, float | None],
+                    defaults: tuple[float, float], seed: int, config: Config) -> Operands:
+    """A and B from files, or random ones.
+
+    Parameters
+    ----------
+    a, b : str or None
+        Files.
+    shape : str or None
+        MxNxK of random operands.
+    densities : tuple of float or None
+        Of random operands, where one was asked for.
+    defaults : tuple of float
+        Densities where none was.
+
+    Raises
+    ------
+    DstcError
+        If files and options contradict each other, nothing is asked for, or as
+        :func:`operands_from_files` and :func:`random_operands`.
+    """
+    if a is not None and b is None:
+        raise DstcError(f"Files must be given for A and B or for neither, not only {a}")
+    if a is not None and b is not None:
+        if (shape, *densities) != (None, None, None):
+            raise DstcError("Options --shape, --density-a and --density-b must be given without "
+                            "files, not with them")
+        return operands_from_files(a, b, config)
+    if shape is None:
+        raise DstcError("Files of A and B, or --shape, must be given, not neither")
+    wanted = [default if density is None else density
+              for density, default in zip(densities, defaults, strict=True)]
+    return random_operands(parse_shape(shape), (wanted[0], wanted[1]), seed, config)
 
 
 def operands_from_files(a: str, b: str, config: Config) -> Operands:
