@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import Config
-from .errors import DstcError
+from ..config import Config
+from ..errors import DstcError
 
 __all__ = ["PATTERNS", "torture_mask"]
 
