@@ -1,0 +1,1 @@
+"""Proofs about the control parts of the core; see README.md."""
