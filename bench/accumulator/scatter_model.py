@@ -77,7 +77,7 @@ class Banks:
         return cls(bank, place, rows * cols, depth)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _positions(mask):
     """Positions of the set elements and how many there are."""
     found = np.empty(mask.size, np.int64)
@@ -89,7 +89,7 @@ def _positions(mask):
     return found, count
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _open_place(mask, last, base, now, hazard):
     """The lowest set bit of ``mask`` whose accumulator is not in flight, or -1."""
     place = 0
@@ -101,7 +101,7 @@ def _open_place(mask, last, base, now, hazard):
     return -1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _deliver(left, entry, rows, first_row, last_row, cols, first_col, last_col, bank, place):
     """Mark the products of rows x columns, by rank, as present in an entry."""
     for i in range(first_row, last_row):
@@ -110,7 +110,7 @@ def _deliver(left, entry, rows, first_row, last_row, cols, first_col, last_col, 
             left[entry, bank[m, n]] |= 1 << place[m, n]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _operand_side(step_rows, step_cols, context, lanes_a, lanes_b, bank, place, banks, depth,
                   entries, hazard):
     left = np.zeros((entries, banks), np.int64)
@@ -179,7 +179,7 @@ def _operand_side(step_rows, step_cols, context, lanes_a, lanes_b, bank, place, 
         now += 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _product_side(step_rows, step_cols, context, lanes_a, lanes_b, bank, place, banks, depth,
                   entries, hazard):
     left = np.zeros((entries, banks), np.int64)
