@@ -15,12 +15,12 @@ from dstc.program import MODES, STYLES, Job, gemm_job
 from dstc.skiprule import OhmmaCounts, ohmma_counts
 
 from .results import RunResult, check
-from .runs import BINS, CoreRun, CoreSimulator, SimulationError, Stall
+from .runs import BINS, CoreRun, CoreSimulator, Stall
 
-__all__ = ["ENGINES", "SIMULATORS", "Engine", "GoldenEngine", "RtlEngine", "RunResult", "check",
-           "get_engine"]
+__all__ = ["ENGINES", "SIMULATORS", "Engine", "GoldenEngine", "ModelEngine", "RtlEngine",
+           "RunResult", "check", "get_engine"]
 
-ENGINES = ("golden", "rtl")
+ENGINES = ("golden", "model", "rtl")
 SIMULATORS = ("verilator", "icarus", "pysim")
 
 Operand = NDArray[Any] | EncodedMatrix
@@ -62,9 +62,11 @@ def get_engine(name: str, *, simulator: str = "verilator", stall: Stall | None =
     Parameters
     ----------
     name : str
-        ``golden``: the golden model in numpy.  ``rtl``: the emitted core in a simulator.
+        ``golden``: the golden model in numpy.  ``model``: the cycle model.  ``rtl``: the emitted
+        core in a simulator.
     simulator, stall, trace, style
-        For ``rtl``, see :class:`RtlEngine`; without effect on ``golden``.
+        For ``rtl``, see :class:`RtlEngine`; ``model`` takes ``stall`` and ``style``, ``golden``
+        none of them.
 
     Raises
     ------
@@ -75,6 +77,8 @@ def get_engine(name: str, *, simulator: str = "verilator", stall: Stall | None =
         raise DstcError(f"Engine must be one of {', '.join(ENGINES)}, not {name!r}")
     if name == "golden":
         return GoldenEngine()
+    if name == "model":
+        return ModelEngine(stall=stall, style=style)
     return RtlEngine(simulator=simulator, stall=stall, trace=trace, style=style)
 
 
@@ -98,6 +102,63 @@ class GoldenEngine:
             ohmma={"executed": counts.executed if mode == "sparse" else counts.dense,
                    "dense": counts.dense},
             products=counts.products, tools={"numpy": np.__version__})
+
+
+class ModelEngine:
+    """The cycle model: the cycles and bins of ``rtl`` for the same job, without a simulator.
+
+    Parameters
+    ----------
+    stall : Stall, optional
+        Random waiting on the core's streams, in the pattern that it has in every simulator.
+    style : str
+        How programs are written, see :func:`dstc.program.gemm_job`.
+
+    Raises
+    ------
+    DstcError
+        If there is no such style, or numba is not installed.
+    """
+
+    name = "model"
+
+    def __init__(self, *, stall: Stall | None = None, style: str = "tile") -> None:
+        _check_style(style)
+        self._stall = stall
+        self._style = style
+        self._prepared: set[np.dtype[Any]] = set()      # accumulator types
+
+    def run(self, a: Operand, b: Operand, c: NDArray[Any] | None = None, *, config: Config,
+            mode: str = "sparse") -> RunResult:
+        """As :meth:`Engine.run`; seconds count encoding, cycles and values."""
+        from .cyclemodel import ModelCore, product, versions
+
+        _check_mode(mode)
+        self.prepare(config)
+        started = time.perf_counter()
+        encoded = _encoded(a, "A", config), _encoded(b, "B", config)
+        job = gemm_job(*encoded, c, config=config, mode=mode, style=self._style)
+        run = ModelCore().run(job, stall=self._stall)
+        run.require_all_of(job)
+        out = product(*encoded, c, config)
+        seconds = time.perf_counter() - started
+        counts = ohmma_counts(*encoded, config)
+        return RunResult(
+            engine=self.name, config=config, mode=mode, shape=job.shape, out=out,
+            seconds=seconds, tools=versions(), **_costs(run, counts))
+
+
+    def prepare(self, config: Config) -> None:
+        """Compile the model now, or load it; otherwise the first run does."""
+        from .cyclemodel import ModelCore, product
+
+        if config.format.acc_dtype in self._prepared:
+            return
+        one = np.ones((1, 1), config.format.dtype)
+        encoded = encode(one, "A", config), encode(one, "B", config)
+        ModelCore().run(gemm_job(*encoded, config=config))
+        product(*encoded, None, config)
+        self._prepared.add(config.format.acc_dtype)
 
 
 class RtlEngine:
@@ -130,8 +191,7 @@ class RtlEngine:
         if simulator not in SIMULATORS:
             raise DstcError(f"Simulator must be one of {', '.join(SIMULATORS)}, "
                             f"not {simulator!r}")
-        if style not in STYLES:
-            raise DstcError(f"Style must be one of {', '.join(STYLES)}, not {style!r}")
+        _check_style(style)
         self._simulator = simulator
         self._stall = stall
         self._trace = trace
@@ -154,7 +214,7 @@ class RtlEngine:
         finally:
             if self._trace is not None:
                 core.close()
-        _check_run(run, job)
+        run.require_all_of(job)
         out = job.assemble(run.d_data)
         seconds = time.perf_counter() - ready + prepared - started
         return self._result(run, job, counts, config, mode, out, seconds)
@@ -177,10 +237,7 @@ class RtlEngine:
         emitted, folder = (None, None) if self._simulator == "pysim" else emit_unit("core", config)
         return RunResult(
             engine=self.name, config=config, mode=mode, shape=job.shape, out=out,
-            cycles=run.cycles, dense_cycles=counts.dense,
-            ohmma={"executed": run.counters["ohmma"], "dense": counts.dense},
-            bins={name: run.counters[name] for name in BINS},
-            products=run.counters["products"], seconds=seconds,
+            seconds=seconds, **_costs(run, counts),
             simulator=f"{self._simulator} {shown}", tools=versions,
             verilog=folder / f"{emitted.name}.v" if emitted and folder else None,
             manifest=folder / f"{emitted.name}.json" if emitted and folder else None)
@@ -206,6 +263,19 @@ class RtlEngine:
         return model
 
 
+def _costs(run: CoreRun, counts: OhmmaCounts) -> dict[str, Any]:
+    """What a run cost by the core's counters, as fields of the result."""
+    return {"cycles": run.cycles, "dense_cycles": counts.dense,
+            "ohmma": {"executed": run.counters["ohmma"], "dense": counts.dense},
+            "bins": {name: run.counters[name] for name in BINS},
+            "products": run.counters["products"]}
+
+
+def _check_style(style: str) -> None:
+    if style not in STYLES:
+        raise DstcError(f"Style must be one of {', '.join(STYLES)}, not {style!r}")
+
+
 def _check_mode(mode: str) -> None:
     if mode not in MODES:
         raise DstcError(f"Mode must be one of {', '.join(MODES)}, not {mode!r}")
@@ -218,18 +288,3 @@ def _encoded(operand: Operand, side: str, config: Config) -> EncodedMatrix:
         raise DstcError(f"Operand {side} must be of type {config.format.dtype.name} for "
                         f"configuration {config.name}, not {operand.dtype.name}")
     return encode(operand, side, config)
-
-
-def _check_run(run: CoreRun, job: Job) -> None:
-    """Raise unless the core has done all of the job and nothing else."""
-    if run.status.error:
-        raise SimulationError(f"Core stopped with {run.status}")
-    wanted = {"instr": len(job.words), "a": len(job.a_data), "b": len(job.b_data),
-              "c": len(job.c_data)}
-    if dict(run.taken) != wanted or len(run.d_data) != job.d_beats:
-        raise SimulationError(f"Core halted after taking {dict(run.taken)} of {wanted} beats and "
-                              f"sending {len(run.d_data)} of {job.d_beats}")
-    ends = np.flatnonzero(run.d_last) + 1
-    if not np.array_equal(ends, np.arange(1, len(run.d_data) // job.config.c_beats + 1)
-                          * job.config.c_beats):
-        raise SimulationError("Core marked other beats than the last of each D tile as last")

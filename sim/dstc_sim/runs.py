@@ -8,12 +8,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dstc.beats import BeatStream
 from dstc.config import Config
 from dstc.errors import DstcError
 
 __all__ = ["BINS", "COUNTERS", "ERROR_CODES", "MAX_CYCLES", "QUIET_LIMIT", "STREAMS", "CoreJob",
            "CoreRun", "CoreSimulator", "Ending", "Outcome", "SimulationError", "Stall", "Status",
-           "StreamJob", "unpack_counters"]
+           "StreamJob", "stream_beats", "unpack_counters"]
 
 STREAMS = ("instr", "a", "b", "c", "d")
 """Streams of the core; the last one comes out of it."""
@@ -204,6 +205,20 @@ class CoreRun:
         """Cycles by the core's own counters: the sum of the five bins."""
         return sum(self.counters[name] for name in BINS)
 
+    def require_all_of(self, job: CoreJob) -> None:
+        """Raise a :class:`SimulationError` unless the core has done all of the job and no more."""
+        if self.status.error:
+            raise SimulationError(f"Core stopped with {self.status}")
+        wanted = {"instr": len(job.words), **{side: stream_beats(job, side) for side in "ab"},
+                  "c": len(job.c_data)}
+        if dict(self.taken) != wanted or len(self.d_data) != job.d_beats:
+            raise SimulationError(
+                f"Core halted after taking {dict(self.taken)} of {wanted} beats and sending "
+                f"{len(self.d_data)} of {job.d_beats}")
+        place = np.arange(1, len(self.d_data) + 1)
+        if not np.array_equal(self.d_last, place % job.config.c_beats == 0):
+            raise SimulationError("Core marked other beats than the last of each D tile as last")
+
 
 class CoreSimulator(Protocol):
     """A core in some simulator."""
@@ -232,6 +247,12 @@ class CoreSimulator(Protocol):
 
     def close(self) -> None:
         """End the simulation and complete its trace; nothing can run afterwards."""
+
+
+def stream_beats(job: CoreJob, side: str) -> int:
+    """Beats of the ``a`` or ``b`` stream, without making them where a job has none yet."""
+    stream = getattr(job, side, None)
+    return stream.beats if isinstance(stream, BeatStream) else len(getattr(job, f"{side}_data"))
 
 
 class Outcome(IntEnum):

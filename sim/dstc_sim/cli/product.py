@@ -83,7 +83,7 @@ def print_product(report: dict[str, Any]) -> None:
     table.add_column()
     m, n, k = report["shape"]
     density, ohmma = report["density"], report["ohmma"]
-    where = report["simulator"] or "numpy"
+    where = report["simulator"] or " ".join(next(iter(report["tools"].items())))
     rows = {
         "product": f"{m} x {n} x {k}, density {density['a']:.3f} x {density['b']:.3f}",
         "core": f"{report['config']}, {report['mode']}",

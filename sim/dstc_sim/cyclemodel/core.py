@@ -21,7 +21,7 @@ from ..runs import (
 from .machine import MAX_STEPS, Machine, make_machine
 from .simulate import simulate
 
-__all__ = ["ModelCore"]
+__all__ = ["ModelCore", "run_machine"]
 
 
 class ModelCore:
@@ -33,8 +33,7 @@ class ModelCore:
     def run(self, job: CoreJob, *, stall: Stall | None = None, max_cycles: int = MAX_CYCLES,
             quiet_limit: int = QUIET_LIMIT) -> CoreRun:
         """As :meth:`dstc_sim.runs.CoreSimulator.run`."""
-        machine = make_machine(job, stall or Stall())
-        return _run(machine, job, max_cycles, quiet_limit)
+        return run_machine(job, make_machine(job, stall), max_cycles, quiet_limit)
 
     def record(self, job: CoreJob, *, stall: Stall | None = None
                ) -> tuple[CoreRun, NDArray[np.int32]]:
@@ -42,15 +41,16 @@ class ModelCore:
         counters = self.run(job, stall=stall).counters
         room = (sum(counters[name] for name in BINS) + counters["products"]
                 + 3 * counters["ohmma"] + 3 * len(job.words) * MAX_STEPS)
-        machine = make_machine(job, stall or Stall(), room)
-        run = _run(machine, job, MAX_CYCLES, QUIET_LIMIT)
-        return run, machine.events[:int(machine.registers[0]["events"])]
+        machine = make_machine(job, stall, room)
+        return run_machine(job, machine), machine.events[:int(machine.registers[0]["events"])]
 
     def close(self) -> None:
         """As :meth:`dstc_sim.runs.CoreSimulator.close`; every run ends by itself."""
 
 
-def _run(machine: Machine, job: CoreJob, max_cycles: int, quiet_limit: int) -> CoreRun:
+def run_machine(job: CoreJob, machine: Machine, max_cycles: int = MAX_CYCLES,
+                quiet_limit: int = QUIET_LIMIT) -> CoreRun:
+    """Run a job on the machine made for it, which is left in the state that it ends in."""
     started = time.perf_counter()
     outcome = simulate(machine, max_cycles, quiet_limit)
     seconds = time.perf_counter() - started

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dstc.errors import DstcError
 from dstc_hdl.emit.cache import build_folder, content_key
 
@@ -13,7 +15,7 @@ except ImportError as error:
     raise DstcError("Engine model must have the package numba, which is not installed; "
                     "pip install 'dstc[model]' brings it") from error
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "versions"]
 
 
 def _cache_folder() -> Path:
@@ -31,3 +33,8 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     # Nothing here allocates; without counted references a call costs nothing but itself.
     options: dict[str, Any] = {"cache": True, "_nrt": False}
     return numba.njit(**options)(function)
+
+
+def versions() -> dict[str, str]:
+    """What the model was made with."""
+    return {"numba": numba.__version__, "numpy": np.__version__}

@@ -15,7 +15,7 @@ from dstc_hdl.arith import MULTIPLIER_LATENCY
 from dstc_hdl.core import QUEUE
 from dstc_hdl.operand_buffer import COUNTED
 
-from ..runs import COUNTERS, STREAMS, CoreJob, Stall
+from ..runs import COUNTERS, STREAMS, CoreJob, Stall, stream_beats
 
 __all__ = ["EVENT_FIELDS", "MAX_STEPS", "RING", "Machine", "Tiles", "make_machine"]
 
@@ -137,13 +137,13 @@ class Machine(NamedTuple):
     events: NDArray[np.int32]
 
 
-def make_machine(job: CoreJob, stall: Stall, events: int = 0) -> Machine:
+def make_machine(job: CoreJob, stall: Stall | None = None, events: int = 0) -> Machine:
     """The machine at the end of reset, in front of a job, with room for so many events."""
-    config = job.config
+    stall, config = stall or Stall(), job.config
     registers = np.zeros(1, REGISTERS)
     state = registers[0]
     states, limits = stall.states(), stall.thresholds()
-    beats = (len(job.words), _beats(job, "a"), _beats(job, "b"), len(job.c_data))
+    beats = (len(job.words), stream_beats(job, "a"), stream_beats(job, "b"), len(job.c_data))
     for n, name in enumerate(STREAMS[:-1]):
         state["sources"][n] = (0, 0, beats[n], limits[name], states[name])
     state["d_random"], state["d_threshold"] = states["d"], limits["d"]
@@ -172,11 +172,6 @@ def _constants(config: Config) -> NDArray[Any]:
         [-(-config.tile_k * config.tile_m // config.a_beat_bits),
          -(-config.tile_k * config.tile_n // config.b_beat_bits)])
     return constants
-
-
-def _beats(job: CoreJob, side: str) -> int:
-    stream = getattr(job, side, None)
-    return stream.beats if isinstance(stream, BeatStream) else len(getattr(job, f"{side}_data"))
 
 
 def _tiles(job: CoreJob, side: str) -> Tiles:
