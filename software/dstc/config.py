@@ -57,8 +57,8 @@ class Config:
     array_cols: int = 16
     element: str = "fp16"
     dataflow: str = "condensed"
-    collector_entries: int = 8
-    adder_latency: int = 2
+    collector_entries: int = 10
+    adder_latency: int = 3
     slots: int = 4
 
     def __post_init__(self) -> None:
@@ -216,13 +216,14 @@ CONFIGS = {
         Config(name="paper-fp8-e4m3", status="verified", element="fp8_e4m3"),
         Config(name="paper-fp8-e5m2", status="verified", element="fp8_e5m2"),
         # The same with 8-bit integers summed in 32 bits.
-        Config(name="paper-int8", status="verified", element="int8", adder_latency=1),
+        Config(name="paper-int8", status="verified", element="int8", adder_latency=1,
+               collector_entries=8),
         # A quarter of the multipliers, for FPGAs and quick runs.
         Config(name="small", status="verified", tile_m=16, tile_n=16, tile_k=8,
                array_rows=4, array_cols=8),
         # Eight multipliers, for tests that need thousands of tiles.
         Config(name="tiny", status="verified", tile_m=8, tile_n=8, tile_k=4,
-               array_rows=2, array_cols=4, collector_entries=4, slots=2),
+               array_rows=2, array_cols=4, collector_entries=4, adder_latency=2, slots=2),
     )
 }
 """Every named configuration."""
