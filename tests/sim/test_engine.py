@@ -116,6 +116,26 @@ def test_integers(golden, rtl):
     assert check(rtl.run(a, b, c, config=config), golden.run(a, b, c, config=config))
 
 
+@pytest.mark.parametrize("element, special", [
+    ("bf16", [0x7F80, 0x7F81, 0x0001, 0x7F7F, 0x1FFF]), ("fp8_e4m3", [0x7F, 0x01, 0x7E]),
+    ("fp8_e5m2", [0x7C, 0x7D, 0x01, 0x7B])])
+def test_elements(golden, element, special):
+    """Every simulator, with infinities, NaN and subnormal numbers among the elements."""
+    config = TINY.replace(name=f"tiny-{element}", element=element)
+    a, b, c = operands(12, (9, 11, 6), config=config)
+    for matrix in (a, b):
+        codes = np.array(special, f"u{matrix.itemsize}").view(matrix.dtype)
+        matrix[1, :codes.size] = codes
+        matrix[2, :codes.size] = -codes
+    expected = golden.run(a, b, c, config=config)
+    assert np.isnan(expected.out).any() and np.isfinite(expected.out).any()
+    runs = [get_engine("rtl", simulator=simulator, stall=Stall.everywhere(.3, 5)).run(
+        a, b, c, config=config) for simulator in ("verilator", "icarus", "pysim")]
+    assert all(check(run, expected) for run in runs)
+    assert len({run.cycles for run in runs}) == 1
+    assert runs[0].bins == runs[1].bins == runs[2].bins
+
+
 def test_report(rtl, golden):
     a, b, c = operands(7)
     result = rtl.run(a, b, c, config=TINY)
