@@ -51,6 +51,9 @@ def command(
         show_default=False)] = None,
     trace: Annotated[Path | None, typer.Option(
         help="Of the rtl engine: write a VCD file.", show_default=False)] = None,
+    sample: Annotated[int | None, typer.Option(
+        help="Of the model engine: simulate only so many output tiles, at least 24, and estimate "
+             "the cycles; no result.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(
         "--out", "-o", help="Write the result (FP32 or INT32), *.npy.", show_default=False)] = None,
     as_json: AsJson = False,
@@ -68,6 +71,8 @@ def command(
 
       dstc gemm --shape 1024x1024x1024 --engine model
 
+      dstc gemm --shape 4096x4096x4096 --density-a 0.1 --engine model --sample 64
+
       dstc gemm a.npy b.npy --c c.npy --config small --engine rtl --json
     """
     import numpy as np
@@ -81,10 +86,18 @@ def command(
 
     target = get_config(config)
     device = _engine(engine, simulator, stall, seed, trace)
+    if sample is not None:
+        _check_sample(engine, c, random_c, stall, out)
     require_ending(out, ".npy")
     operands = with_c(
         chosen_operands(a, b, shape, (density_a, density_b), (DEFAULT_DENSITY,) * 2, seed, target),
         c, random_c, seed, target)
+    if sample is not None:
+        from .estimate import estimate_report
+
+        report = estimate_report(operands, target, mode, sample, seed, as_json)
+        (print_json if as_json else print_product)(report)
+        return
     # The output is opened first: better refused now than after a long run.
     with atomic_write(out) if out else nullcontext() as file:
         with progress("golden model", operands.shape[0], as_json) as advance:
@@ -108,6 +121,19 @@ def command(
         if not report["bit_exact"]:
             print("dstc: the result differs from the golden model", file=sys.stderr)
             raise typer.Exit(1)
+
+
+def _check_sample(engine: str, c: str | None, random_c: bool, stall: float | None,
+                  out: Path | None) -> None:
+    """An estimate has no result, and is that of a stream that never waits."""
+    from dstc.errors import DstcError
+
+    if engine != "model":
+        raise DstcError(f"Option --sample must be given with --engine model, not {engine}")
+    for option, given in (("--c", c is not None), ("--random-c", random_c),
+                          ("--stall", stall is not None), ("--out", out is not None)):
+        if given:
+            raise DstcError(f"Option --sample must be given without {option}, not with it")
 
 
 def _engine(name: str, simulator: str | None, stall: float | None, seed: int, trace: Path | None

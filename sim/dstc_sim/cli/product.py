@@ -11,7 +11,7 @@ from dstc_sim.engine import BINS, GoldenEngine, RunResult, check
 
 from .operands import Operands
 
-__all__ = ["golden_run", "print_product", "product_report"]
+__all__ = ["densities", "golden_run", "print_product", "product_report"]
 
 BLOCKS = 50
 
@@ -63,14 +63,19 @@ def product_report(result: RunResult, golden: RunResult, operands: Operands, see
     return {
         "engine": result.engine, "simulator": result.simulator, "config": result.config.name,
         "mode": result.mode, "shape": list(result.shape),
-        "density": {name: int(np.count_nonzero(matrix)) / matrix.size
-                    for name, matrix in (("a", operands.a), ("b", operands.b))},
+        "density": densities(operands),
         "seed": seed, "rounded": operands.rounded, "bit_exact": check(result, golden),
         "cycles": result.cycles, "dense_cycles": result.dense_cycles, "speedup": result.speedup,
         "ohmma": dict(result.ohmma), "bins": dict(result.bins) if result.bins else None,
         "multiplier_utilization": result.multiplier_utilization, "seconds": result.seconds,
         "tools": dict(result.tools),
     }
+
+
+def densities(operands: Operands) -> dict[str, float]:
+    """Share of non-zeros on either side."""
+    return {name: int(np.count_nonzero(matrix)) / matrix.size
+            for name, matrix in (("a", operands.a), ("b", operands.b))}
 
 
 def print_product(report: dict[str, Any]) -> None:
@@ -93,16 +98,21 @@ def print_product(report: dict[str, Any]) -> None:
     if report["cycles"] is not None:
         rows["cycles"] = (f"{report['cycles']:,}, dense {report['dense_cycles']:,}: "
                           f"{report['speedup']:.2f}x faster")
-        for name in BINS:
+        for name in BINS if report["bins"] else ():
             cycles = report["bins"][name]
             rows[f"  {name}"] = f"{cycles:,} ({cycles / report['cycles']:.1%})"
+    if estimate := report.get("estimate"):
+        rows["estimate"] = (f"{estimate['low']:,} to {estimate['high']:,} cycles with "
+                            f"{estimate['confidence']:.0%} confidence, from "
+                            f"{estimate['sampled']:,} of {estimate['tiles']:,} output tiles")
     if report["multiplier_utilization"] is not None:
         rows["multipliers"] = f"{report['multiplier_utilization']:.1%} used in issue cycles"
     rounded = {name: count for name, count in report["rounded"].items() if count}
     if rounded:
         rows["rounded"] = ", ".join(f"{count:,} values of {name.upper()}"
                                     for name, count in rounded.items())
-    rows["result"] = "bit-exact" if report["bit_exact"] else "not bit-exact"
+    rows["result"] = {True: "bit-exact", False: "not bit-exact", None: "not computed"}[
+        report["bit_exact"]]
     for name, text in rows.items():
         table.add_row(name, text)
     Console(soft_wrap=True, markup=False, highlight=False).print(table)

@@ -30,6 +30,8 @@ class ModelCore:
     Takes legal programs only; what a core does with others is asked of the RTL.
     """
 
+    name = "model"
+
     def run(self, job: CoreJob, *, stall: Stall | None = None, max_cycles: int = MAX_CYCLES,
             quiet_limit: int = QUIET_LIMIT) -> CoreRun:
         """As :meth:`dstc_sim.runs.CoreSimulator.run`."""

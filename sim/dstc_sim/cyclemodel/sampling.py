@@ -26,8 +26,10 @@ from .machine import make_machine
 __all__ = ["Estimate", "estimate_cycles"]
 
 LONGEST_BLOCK = 8
-# Tile pairs in front of a block, so that it meets loads that run ahead as they do in the stream.
-WARM_PAIRS = 16
+FEWEST_BLOCKS = 24
+# Tile pairs in front of a block, so that it meets loads, contexts and drains as far ahead of each
+# other as they are in the stream.
+WARM_PAIRS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,7 @@ def estimate_cycles(a: EncodedMatrix, b: EncodedMatrix, *, config: Config, tiles
     a, b : EncodedMatrix
     config : Config
     tiles : int
-        Output tiles to simulate; at least 24, fewer say nothing about their spread.
+        Output tiles to simulate, at least 24; fewer say little about their spread.
     mode : str
         ``sparse`` or ``dense``.
     confidence : float
@@ -79,8 +81,8 @@ def estimate_cycles(a: EncodedMatrix, b: EncodedMatrix, *, config: Config, tiles
     """
     from scipy.stats import t as student
 
-    if tiles < 24:
-        raise DstcError(f"Sample must have at least 24 output tiles, not {tiles}")
+    if tiles < FEWEST_BLOCKS:
+        raise DstcError(f"Sample must have at least {FEWEST_BLOCKS} output tiles, not {tiles}")
     if not 0 < confidence < 1:
         raise DstcError(f"Confidence must be above 0 and below 1, not {confidence}")
     work = (ohmma_per_tile(a, b, config) if mode == "sparse" else
@@ -94,7 +96,7 @@ def estimate_cycles(a: EncodedMatrix, b: EncodedMatrix, *, config: Config, tiles
     lines = work if across else work.T
     length = _block_length(lines.shape[1], tiles)
     blocks = lines.reshape(len(lines), -1, length).sum(axis=2).ravel()
-    drawn = np.random.default_rng(seed).choice(blocks.size, max(6, tiles // length), replace=False)
+    drawn = np.random.default_rng(seed).choice(blocks.size, tiles // length, replace=False)
     measured = np.empty((len(drawn), 2))
     for n, block in enumerate(drawn):
         line, place = divmod(int(block), lines.shape[1] // length)
@@ -109,8 +111,8 @@ def estimate_cycles(a: EncodedMatrix, b: EncodedMatrix, *, config: Config, tiles
 
 
 def _block_length(line: int, tiles: int) -> int:
-    """Output tiles of a block: all blocks are equal, short enough to leave a dozen of them."""
-    limit = min(LONGEST_BLOCK, tiles // 12)
+    """Output tiles of a block: all blocks are equal, and short enough to draw many."""
+    limit = min(LONGEST_BLOCK, tiles // FEWEST_BLOCKS)
     return max(n for n in range(1, limit + 1) if line % n == 0)
 
 
@@ -155,6 +157,8 @@ def _regression(population: NDArray[np.int64], x: NDArray[np.int64], y: NDArray[
     square = float(deviation @ deviation)
     slope = float(deviation @ y) / square if square else 0.0
     residuals = y - y.mean() - slope * deviation
-    variance = float(residuals @ residuals) / (count - 2) * (1 - count / size) / count
-    return (size * (float(y.mean()) + slope * (float(population.mean()) - float(x.mean()))),
-            size * math.sqrt(variance))
+    # How far the drawn blocks lie off the average one: the slope is known no better than they tell.
+    offset = float(population.mean()) - float(x.mean())
+    variance = float(residuals @ residuals) / (count - 2) * (
+        (1 - count / size) / count + (offset**2 / square if square else 0.0))
+    return size * (float(y.mean()) + slope * offset), size * math.sqrt(variance)
