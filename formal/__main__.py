@@ -5,7 +5,7 @@ import sys
 import time
 
 from .proofs import all_proofs, quick_proofs
-from .prover import prove
+from .prover import ProofError, prove
 
 
 def main() -> int:
@@ -15,13 +15,16 @@ def main() -> int:
     started, failed, count = time.perf_counter(), 0, 0
     for proof in quick_proofs() if parser.parse_args().quick else all_proofs():
         since = time.perf_counter()
-        outcome = prove(proof.make().system())
+        try:
+            outcome = prove(proof.make().system())
+            start = "after reset" if outcome.reachable else "from a state that may be unreachable"
+            text = "proven" if outcome.holds else (
+                f"{', '.join(outcome.failed)} fails in cycle {outcome.cycles} {start}")
+        except ProofError as error:
+            text = f"undecided: {error}"
         count += 1
-        failed += not outcome.holds
-        end = "after reset" if outcome.reachable else "from a state that may be unreachable"
-        print(f"{proof.name}: " + ("proven" if outcome.holds else f"{', '.join(outcome.failed)} "
-              f"fails in cycle {outcome.cycles} {end}"), f"({time.perf_counter() - since:.1f} s)",
-              flush=True)
+        failed += text != "proven"
+        print(f"{proof.name}: {text} ({time.perf_counter() - since:.1f} s)", flush=True)
     print(f"{count - failed} of {count} proven in {time.perf_counter() - started:.0f} s")
     return bool(failed)
 
