@@ -9,7 +9,7 @@ from dstc.config import get_config
 from dstc.errors import DstcError
 from dstc.workloads import random_accumulators, random_matrix
 from dstc_sim.engine import RtlEngine
-from dstc_sim.explain import cut_tile, explain_tile
+from dstc_sim.explain import cut_tile, cycle_table, explain_tile
 
 TINY = get_config("tiny")
 
@@ -117,6 +117,9 @@ def test_conflict_by_hand():
     assert (told.bins["issue"], told.bins["conflict"]) == (16, 34)
     assert [len(cycle.made) for cycle in told.cycles[start + 1:start + 129]] == [1] * 128
     assert all(len(cycle.held) == 10 for cycle in told.cycles if cycle.bin == "conflict")
+    # The eleventh that came at once was k-step 10.
+    waits = [line.plain.split()[2:4] for line in cycle_table(told, start + 11, start + 16)][-6:]
+    assert waits == [["(k11", "waits)"]] * 6
 
 
 @pytest.mark.parametrize("name, mode, densities, seed", [

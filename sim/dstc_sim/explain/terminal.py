@@ -141,7 +141,7 @@ def _cycle_lines(told: Explanation, first: int, last: int) -> Iterator[Text]:
         line = f"{number:>9} "
         rest = ""
         if one.held or one.ohmma is not None:
-            issued = "" if one.ohmma is None else _issued(told.ohmma[one.ohmma])
+            issued = _issued(told, one)
             rest = f" {issued:<14} {len(one.made):>4} {_activity(told, one):<5} "
         text = Text.assemble(line, (f"{one.bin:<12}", BIN_COLOURS[one.bin]), rest,
                              _held(told, one, WIDTH - len(line) - 12 - len(rest)))
@@ -149,8 +149,14 @@ def _cycle_lines(told: Explanation, first: int, last: int) -> Iterator[Text]:
         yield text
 
 
-def _issued(one: Ohmma) -> str:
-    return f"k{one.k} {one.g},{one.h} {len(one.rows)}x{len(one.cols)}"
+def _issued(told: Explanation, cycle: Cycle) -> str:
+    """The OHMMA that the collector takes, or the one that it lets wait."""
+    if cycle.ohmma is not None:
+        one = told.ohmma[cycle.ohmma]
+        return f"k{one.k} {one.g},{one.h} {len(one.rows)}x{len(one.cols)}"
+    if cycle.bin != "conflict":
+        return ""
+    return next((f"(k{one.k} waits)" for one in told.ohmma if one.cycle > cycle.cycle), "")
 
 
 def _activity(told: Explanation, cycle: Cycle) -> str:
