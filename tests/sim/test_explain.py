@@ -61,6 +61,20 @@ def test_ohmma_by_hand(by_hand):
         (15, 1, 3, [1], [4], 1, [0, 0, 0, 0, 1, 0, 0, 0])]
 
 
+def test_dense_groups_by_hand():
+    """In dense mode a group is two neighbouring rows or four neighbouring columns."""
+    a, b = np.zeros((8, 4), np.float16), np.zeros((4, 8), np.float16)
+    a[[0, 2, 5], 0], b[0, [1, 5, 6]] = 1, 1
+    told = explain_tile(a, b, config=TINY, mode="dense")
+    assert [(one.k, one.g, one.h) for one in told.ohmma] == [
+        (k, g, h) for k in range(4) for h in range(2) for g in range(4)]
+    rows = [[0], [2], [5], []] * 2
+    cols = [[1]] * 4 + [[5, 6]] * 4
+    assert [(one.rows, one.cols) for one in told.ohmma[:8]] == list(zip(rows, cols, strict=True))
+    assert all(one.products == 0 for one in told.ohmma[8:])
+    assert [step.skipped for step in told.k_steps] == [[]] * 4
+
+
 def test_collector_by_hand(by_hand):
     """A bank takes the lowest accumulator first, and k 3 after it has been through with k 0."""
     made = {cycle.cycle: [tuple(product) for product in cycle.made]
