@@ -89,10 +89,13 @@ def _random_bits(rng: np.random.Generator, span: int, lanes: int) -> Bits:
 
 
 def random_stream(rng: np.random.Generator, steps: int, config: Config) -> Stream:
-    """A stream whose k-steps all have work."""
-    return Stream(
-        np.array([_random_bits(rng, config.tile_m, config.array_rows) for _ in range(steps)]),
-        np.array([_random_bits(rng, config.tile_n, config.array_cols) for _ in range(steps)]))
+    """A stream whose k-steps all have work: runs of equal k-steps, of a random length."""
+    run = rng.integers(1, steps + 1)
+    rows, cols = (np.array([_random_bits(rng, span, lanes) for _ in range(-(-steps // run))])
+                  for span, lanes in ((config.tile_m, config.array_rows),
+                                      (config.tile_n, config.array_cols)))
+    at = np.arange(steps) // run
+    return Stream(rows[at], cols[at])
 
 
 def _changed(rng: np.random.Generator, stream: Stream, config: Config) -> Stream:
@@ -100,7 +103,7 @@ def _changed(rng: np.random.Generator, stream: Stream, config: Config) -> Stream
     rows, cols = stream.rows.copy(), stream.cols.copy()
     step, other = rng.integers(len(rows), size=2)
     bits, lanes = ((rows, config.array_rows), (cols, config.array_cols))[rng.integers(2)]
-    move = rng.integers(6)
+    move = rng.integers(7)
     if move <= 1:
         bits[step, rng.integers(bits.shape[1])] ^= True
     elif move == 2:
@@ -109,10 +112,14 @@ def _changed(rng: np.random.Generator, stream: Stream, config: Config) -> Stream
         bits[step] = np.roll(bits[step], rng.choice([1, -1, lanes]))
     elif move == 4:
         bits[step] = bits[other]
-    else:
+    elif move == 5:
         length = rng.integers(1, len(rows) + 1)
         source, target = ((start + np.arange(length)) % len(rows) for start in (step, other))
         rows[target], cols[target] = rows[source], cols[source]
+    else:
+        target = (step + np.arange(rng.integers(1, len(rows) + 1))) % len(rows)
+        rows[target] = _random_bits(rng, config.tile_m, config.array_rows)
+        cols[target] = _random_bits(rng, config.tile_n, config.array_cols)
     if not bits[step].any():
         bits[step, rng.integers(bits.shape[1])] = True
     return Stream(rows, cols)
@@ -194,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Search, measure real masks if there are, print and write; 1 if a bound does not hold."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--config", nargs="+", default=CONFIGS)
-    parser.add_argument("--evaluations", type=int, default=2000, help="of each search")
+    parser.add_argument("--evaluations", type=int, default=2500, help="of each search")
     parser.add_argument("--seconds", type=float, default=float("inf"),
                         help="stop all searches after that time")
     parser.add_argument("--seed", type=int, default=1)
