@@ -190,7 +190,8 @@ def _tiles(job: CoreJob, side: str) -> Tiles:
         order = np.arange(len(starts), dtype=np.int32)
     size = config.tile_k * span // 8
     bitmap_beats = -(-config.tile_k * span // beat_bits)
-    raw = data[starts[:, None] + np.arange(bitmap_beats)].reshape(len(starts), -1)[:, :size]
+    raw = data[starts[:, None] + np.arange(bitmap_beats)].reshape(
+        len(starts), bitmap_beats * data.shape[1])[:, :size]
     octets = np.zeros((len(starts), config.tile_k, 8), np.uint8)
     octets[:, :, :span // 8] = raw.reshape(len(starts), config.tile_k, span // 8)
     bitmaps = octets.view("<i8")[:, :, 0]

@@ -30,6 +30,9 @@ FEWEST_BLOCKS = 24
 # Tile pairs in front of a block, so that it meets loads, contexts and drains as far ahead of each
 # other as they are in the stream.
 WARM_PAIRS = 64
+# Half of the narrowest interval: where nearly all blocks cost the same, a sample may miss the few
+# that cost more, and its own spread does not tell.
+NARROWEST = 0.005
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +107,8 @@ def estimate_cycles(a: EncodedMatrix, b: EncodedMatrix, *, config: Config, tiles
         advance(length)
     total, spread = _regression(blocks, blocks[drawn], measured[:, 0])
     total += measured[:, 1].mean()
-    margin = spread * float(student.ppf((1 + confidence) / 2, len(drawn) - 2))
+    quantile = float(student.ppf((1 + confidence) / 2, len(drawn) - 2))
+    margin = max(NARROWEST * total, quantile * spread)
     return Estimate(cycles=round(total), low=math.floor(total - margin),
                     high=math.ceil(total + margin), confidence=confidence,
                     sampled=len(drawn) * length, tiles=work.size)
