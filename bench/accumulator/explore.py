@@ -122,6 +122,7 @@ def synthesise(points: list[Candidate], rows: list[dict], config: Config,
         # With one entry the units of the core have no pointers, which they cannot do without.
         if candidate.side != "operand" or candidate.entries > 1:
             row["area"], row["delay"] = area.of(candidate), area.delay(candidate)
+    area.others()
     whole, units = area.whole_collector()
     return {"tools": synthesis.tools, "units": area.report(),
             "collector_whole": whole, "collector_units": units}

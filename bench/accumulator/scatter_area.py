@@ -13,9 +13,11 @@ from dstc.config import Config, get_config
 from dstc_hdl.accumulator import AccumulatorBank, hazard_distance
 from dstc_hdl.array import MultiplierLane
 from dstc_hdl.bank_picker import BankPicker
+from dstc_hdl.bitmap_unit import BitmapUnit
 from dstc_hdl.collector import OperandCollector
 from dstc_hdl.crossbar import OperandCrossbar
 from dstc_hdl.operand_store import OperandStore
+from dstc_hdl.sequencer import StepWalker
 
 __all__ = ["Area", "Candidate"]
 
@@ -93,6 +95,11 @@ class Area:
                            lambda: OperandCollector(small, self._hazard))]
         delays = [unit.delay for unit in units if unit.delay is not None]
         return max(delays) if len(delays) == len(units) else None
+
+    def others(self) -> None:
+        """Units of the core that every candidate has, for their paths."""
+        self.unit("bitmap unit", lambda: BitmapUnit(self._config))
+        self.unit("k-step walker", lambda: StepWalker(self._config))
 
     def whole_collector(self) -> tuple[float, float]:
         """Area of the collector of the configuration, synthesised in one, and as sum of units."""

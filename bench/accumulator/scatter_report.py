@@ -1,5 +1,6 @@
 """The page and the picture of the exploration."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def _others(result: Row) -> list[str]:
              f"latency that ships ({shipped}).", "",
              *_table(_head(result, "banks"),
                      [_line(row, result, "x".join(map(str, row["banks"]))) for row in own]),
-             "## Mapping", "",
+             "## Mapping", "", "Modulo is the table above.", "",
              *_table(_head(result, "mapping"),
                      [_line(row, result, row["mapping"]) for row in mapped])]
     names = {"operand": "operand side", "product": "product side", "none": "no collector"}
@@ -113,7 +114,12 @@ def _units(result: Row) -> list[str]:
             "", *_table(["unit", "um2", "cells", "flip-flops", "ns"],
                         [[name, f"{unit['area']:,.0f}", f"{unit['cells']:,}",
                           f"{unit['registers']:,}", _number(unit["delay"], 2)]
-                         for name, unit in sorted(synthesis["units"].items())])]
+                         for name, unit in sorted(synthesis["units"].items(), key=_natural)])]
+
+
+def _natural(item: tuple[str, Any]) -> list[str | int]:
+    """Order of names in which E 2 comes before E 10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", item[0])]
 
 
 def page(result: Row) -> str:
@@ -136,12 +142,8 @@ def page(result: Row) -> str:
     return "\n".join(lines)
 
 
-def plot(result: Row, path: Path) -> None:
-    """Area against the worst of the contract; needs a result with synthesis."""
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-    matplotlib.rcParams["svg.hashsalt"] = "accumulator"     # the same bytes every time
+def _families(result: Row) -> dict[str, list[Row]]:
+    """Candidates of the modulo mapping without forwarding, as lines of the picture."""
     families: dict[str, list[Row]] = {}
     for row in result["candidates"]:
         if "area" in row and row["mapping"] == "modulo" and not row["forward"]:
@@ -152,17 +154,38 @@ def plot(result: Row, path: Path) -> None:
             if row["side"] == "operand":
                 label += f", adder {row['latency']}"
             families.setdefault(label, []).append(row)
+    return families
+
+
+def plot(result: Row, path: Path) -> None:
+    """Area against the worst of the contract; needs a result with synthesis."""
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    # The same bytes every time, and text as text.
+    matplotlib.rcParams.update({"svg.hashsalt": "accumulator", "svg.fonttype": "none"})
     figure, axes = pyplot.subplots(figsize=(9, 5.5))
-    for n, (label, rows) in enumerate(families.items()):
-        axes.plot([_area(row) for row in rows], [row["contract"]["worst"] for row in rows],
-                  marker="osD^vPX*"[n % 8], label=label, linewidth=1, markersize=5)
-        for row in rows:
-            axes.annotate(str(row["entries"]), (_area(row), row["contract"]["worst"]),
-                          fontsize=6, xytext=(2, 3), textcoords="offset points")
+    colours = matplotlib.colormaps["tab20"].colors
+    for n, (label, rows) in enumerate(_families(result).items()):
+        points = [(_area(row), row["contract"]["worst"]) for row in rows]
+        axes.plot(*zip(*points, strict=True), marker="osD^vPX*"[n % 8], color=colours[n % 20],
+                  label=label, linewidth=1, markersize=5)
+        for row, point in zip(rows, points, strict=True):
+            if row["entries"] <= 8:     # beyond them the lines lie on each other
+                axes.annotate(str(row["entries"]), point, fontsize=6, xytext=(2, 3),
+                              textcoords="offset points")
+    config = result["config"]
+    for row in _own(result, entries=config["collector_entries"], forward=False,
+                    latency=config["adder_latency"]):
+        axes.plot(_area(row), row["contract"]["worst"], marker="o", markersize=12,
+                  fillstyle="none", color="black", linestyle="none", label="the core")
     axes.axhline(LIMIT, color="black", linewidth=.8, linestyle="--")
     axes.set(xlabel="cells, mm2 (45 nm)", ylabel="cycles over the skip rule, worst of 25 pairs",
              xscale="log", yscale="log", title="Accumulator candidates; numbers are entries")
+    for axis, ticks in ((axes.xaxis, (1, 1.5, 2, 3, 4, 6)), (axes.yaxis, (1, LIMIT, 1.5, 2, 3))):
+        axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+        axis.set_minor_locator(matplotlib.ticker.NullLocator())
     axes.legend(fontsize=7)
     figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     pyplot.close(figure)
