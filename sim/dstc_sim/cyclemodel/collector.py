@@ -90,6 +90,8 @@ def _arrivals(s, tile, token, group, arrivals, shift, stride, side):
             continue
         lane = n & (lanes - 1)
         count = side.counts[lane]
+        if count == 0:
+            side.first[lane] = arrivals[which]
         side.bits[lane, count] = bit = 1 << (n >> shift) * stride
         time = s.arrivals[arrivals[which]] + 1
         side.times[lane, count] = time
@@ -115,12 +117,15 @@ def _close(s, c, token, slot, a_tiles, b_tiles, events):
                   rows)
         _arrivals(s, b_tiles[token.b_tile], token, token.h, s.col_arrivals, c.col_shift,
                   c.row_groups, cols)
+        _stand(s)
+        for j in range(cols.used):
+            _due(c, cols, cols.lanes[j])
         for i in range(rows.used):
             p = rows.lanes[i]
             for j in range(cols.used):
                 q = cols.lanes[j]
                 bank = s.banks[p * c.cols + q]
-                start = _arrive(s, bank, max(rows.times[p, 0], cols.times[q, 0]))
+                start = _arrive(s, bank, max(rows.first[p], cols.first[q]))
                 latest = _pick(s, c, bank.recent[token.acc], start, rows, p, cols, q, events)
                 bank.entry, bank.leaves = s.newest, max(latest, s.now + 1)
                 retires = max(retires, latest + 1)
@@ -129,20 +134,39 @@ def _close(s, c, token, slot, a_tiles, b_tiles, events):
 
 
 @compiled
-def _arrive(s, bank, visible):
-    """First cycle in which a bank can take a product of the newest entry, which shows one from
-    cycle ``visible`` on.
+def _due(c, cols, q):
+    """For every number of rows, the cycle from which on the columns of a lane are there in turn."""
+    for rows in range(1, c.row_groups + 1):
+        due = cols.times[q, 0]
+        for v in range(1, cols.counts[q]):
+            due = max(due, cols.times[q, v] - v * rows)
+        cols.due[q, rows] = due
+
+
+@compiled
+def _stand(s):
+    """For every OHMMA of the entry, the first entry that has not retired when it shows."""
+    entry = max(s.newest - RING // 2, 0)
+    for n in range(s.arrived):
+        while entry < s.newest and s.retires[entry & LAST] <= s.arrivals[n]:
+            entry += 1
+        s.standing[n] = entry
+
+
+@compiled
+def _arrive(s, bank, first):
+    """First cycle in which a bank can take a product of the newest entry, which shows one with
+    its OHMMA ``first``.
 
     A bank leaves its entry when it is through with it, in the cycle after it sees a product in a
     later one; or when its entry retires, to the one behind, which may have nothing for it.
     """
+    visible = s.arrivals[first] + 1
     current = bank.entry
     leaves = max(bank.leaves, visible)
     if s.newest - current < RING and s.retires[current & LAST] >= leaves:
         return leaves + 1
-    entry = max(current + 1, s.newest - RING // 2)
-    while entry < s.newest and s.retires[entry & LAST] < visible:
-        entry += 1
+    entry = max(current + 1, s.standing[first])
     arrived = s.retires[(entry - 1) & LAST] + 1
     return max(visible, arrived) + (0 if entry == s.newest else 1)
 
@@ -150,33 +174,34 @@ def _arrive(s, bank, visible):
 @compiled
 def _pick(s, c, recent, start, rows, p, cols, q, events):
     """Date the products of a bank in an entry; returns the cycle of the last one."""
-    gap = start - recent.cycle
-    if (len(events) == 0 and _in_turn(start, rows, p, cols, q)
-            and (gap >= c.hazard or _clear(recent, c.hazard - gap, rows, p, cols, q))):
-        return _pick_all(c, recent, start, gap, rows, p, cols, q)
+    # Whether every product is there when its turn comes, one per cycle from `start` on.
+    in_turn = max(rows.lead[p], cols.due[q, rows.counts[p]]) <= start
+    if in_turn and len(events) == 0:
+        products = rows.masks[p] * cols.masks[q]
+        flying = recent.one | recent.two | recent.three | recent.four
+        if products & flying == 0 or _clear(c, recent, start, rows, p, cols, q):
+            return _pick_all(c, recent, start, rows, p, cols, q)
     return _pick_each(s, c, recent, start, rows, p, cols, q, events)
 
 
 @compiled
-def _in_turn(start, rows, p, cols, q):
-    """Whether every product is there when its turn comes, one per cycle from ``start`` on."""
-    if rows.lead[p] > start:
-        return False
-    for v in range(cols.counts[q]):
-        if cols.times[q, v] > start + v * rows.counts[p]:
-            return False
-    return True
-
-
-@compiled
-def _clear(recent, reach, rows, p, cols, q):
-    """Whether none of the first ``reach`` products meets its accumulator's sum in flight."""
+def _clear(c, recent, start, rows, p, cols, q):
+    """Whether no product meets its accumulator's sum in flight; only the first ones can."""
+    one, two, three, four = recent.one, recent.two, recent.three, recent.four
     u = v = 0
-    for n in range(reach, 0, -1):
+    for _ in range(recent.cycle + c.hazard - start):
+        # Each cycle takes the oldest out of flight, beginning with those before `start`.
         bit = rows.bits[p, u] * cols.bits[q, v]
-        for m in range(n):
-            if recent.bits[m] & bit:
-                return False
+        flying = one
+        if start + 1 < recent.cycle + c.hazard:
+            flying |= two
+        if start + 2 < recent.cycle + c.hazard:
+            flying |= three
+        if start + 3 < recent.cycle + c.hazard:
+            flying |= four
+        if flying & bit:
+            return False
+        start += 1
         u += 1
         if u == rows.counts[p]:
             u, v = 0, v + 1
@@ -186,37 +211,48 @@ def _clear(recent, reach, rows, p, cols, q):
 
 
 @compiled
-def _pick_all(c, recent, start, gap, rows, p, cols, q):
+def _pick_all(c, recent, start, rows, p, cols, q):
     """No product has to wait: one after the other."""
-    count = rows.counts[p] * cols.counts[q]
-    # The bits of recent products move back by the cycles that have passed.
-    shift = count + gap - 1
-    if shift >= c.hazard - 1:
-        recent.bits[1] = recent.bits[2] = recent.bits[3] = 0
-    else:
-        for n in range(c.hazard - 2, shift - 1, -1):
-            recent.bits[n] = recent.bits[n - shift]
-        for n in range(1, shift):
-            recent.bits[n] = 0
-    recent.cycle = start + count - 1
     u, v = rows.counts[p] - 1, cols.counts[q] - 1
-    recent.bits[0] = rows.bits[p, u] * cols.bits[q, v]
-    for n in range(1, min(count, c.hazard - 1)):
-        u -= 1
-        if u < 0:
-            u, v = rows.counts[p] - 1, v - 1
-        recent.bits[n] = rows.bits[p, u] * cols.bits[q, v]
+    count = (u + 1) * (v + 1)
+    one = rows.bits[p, u] * cols.bits[q, v]
+    two = three = four = 0
+    if count >= 4:
+        # The last four are all that is remembered.
+        u, v = (u - 1, v) if u else (rows.counts[p] - 1, v - 1)
+        two = rows.bits[p, u] * cols.bits[q, v]
+        u, v = (u - 1, v) if u else (rows.counts[p] - 1, v - 1)
+        three = rows.bits[p, u] * cols.bits[q, v]
+        u, v = (u - 1, v) if u else (rows.counts[p] - 1, v - 1)
+        four = rows.bits[p, u] * cols.bits[q, v]
+    elif count > 1 or start - recent.cycle < c.hazard:
+        one, two, three, four = recent.one, recent.two, recent.three, recent.four
+        # Cycles without a product since the latest.
+        for _ in range(min(start - recent.cycle - 1, 4)):
+            one, two, three, four = 0, one, two, three
+        for v in range(cols.counts[q]):
+            for u in range(rows.counts[p]):
+                one, two, three, four = rows.bits[p, u] * cols.bits[q, v], one, two, three
+    _remember(c, recent, start + count - 1, one, two, three, four)
     return recent.cycle
+
+
+@compiled
+def _remember(c, recent, cycle, one, two, three, four):
+    """The accumulators of the products at ``cycle`` and before it, as far as they count."""
+    recent.cycle, recent.one = cycle, one
+    recent.two = two if c.hazard > 2 else 0
+    recent.three = three if c.hazard > 3 else 0
+    recent.four = four if c.hazard > 4 else 0
 
 
 @compiled
 def _pick_each(s, c, recent, cycle, rows, p, cols, q, events):
     """Each cycle the lowest product that is there and whose accumulator has no sum in flight."""
     left = rows.masks[p] * cols.masks[q]
-    # Accumulators of the products one, two, three and four cycles ago, as far as they count.
-    ago = np.int64(cycle - recent.cycle - 1)
-    one, two, three, four = (_bits(recent, c, -ago), _bits(recent, c, 1 - ago),
-                             _bits(recent, c, 2 - ago), _bits(recent, c, 3 - ago))
+    one, two, three, four = recent.one, recent.two, recent.three, recent.four
+    for _ in range(min(cycle - recent.cycle - 1, 4)):
+        one, two, three, four = 0, one, two, three
     keep_two, keep_three, keep_four = -(c.hazard > 2), -(c.hazard > 3), -(c.hazard > 4)
     while left:
         # OHMMA that are there: as many as cycles since the first, fewer if they had gaps.
@@ -230,15 +266,8 @@ def _pick_each(s, c, recent, cycle, rows, p, cols, q, events):
             log_event(events, s, PICK, cycle, s.newest, p * c.cols + q, _index(pick))
         four, three, two, one = three & keep_four, two & keep_three, one & keep_two, pick
         cycle += 1
-    recent.cycle = cycle - 1
-    recent.bits[0], recent.bits[1], recent.bits[2], recent.bits[3] = one, two, three, four
-    return cycle - 1
-
-
-@compiled
-def _bits(recent, c, n):
-    """Accumulators of the products ``n`` cycles before the latest; none after it."""
-    return recent.bits[n] if 0 <= n < c.hazard - 1 else 0
+    _remember(c, recent, cycle - 1, one, two, three, four)
+    return recent.cycle
 
 
 @compiled

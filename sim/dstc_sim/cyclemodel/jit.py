@@ -30,8 +30,10 @@ vars(numba.config)["CACHE_DIR"] = str(_cache_folder())
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function of the model when it is first called; later processes load it."""
-    # Nothing here allocates; without counted references a call costs nothing but itself.
-    options: dict[str, Any] = {"cache": True, "_nrt": False}
+    # Nothing here allocates: without counted references a call costs nothing but itself, and
+    # inlined into its caller not even that.
+    options: dict[str, Any] = {"cache": True, "_nrt": False,
+                               "forceinline": function.__name__ not in ("simulate", "_cycle")}
     return numba.njit(**options)(function)
 
 

@@ -52,14 +52,16 @@ LOADER = np.dtype([(name, "i8") for name in ("state", "slot", "left", "tile", "r
 
 # What a closing entry has for a side: the lanes in use, and for every lane its values as bits of
 # the accumulator index, the first cycle in which each can be used, the first from which on all can
-# be, one per cycle (`lead`), and those that are there after so many OHMMA (`seen`).
-SIDE = np.dtype([("used", "i8"), ("lanes", "i8", 33), ("lead", "i8", 32), ("counts", "i8", 32),
+# be, one per cycle (`lead`; `due` for columns, by the rows that each meets), the OHMMA that brings
+# the first (`first`), and those that are there after so many OHMMA (`seen`).
+SIDE = np.dtype([("used", "i8"), ("lanes", "i8", 33), ("lead", "i8", 32), ("first", "i8", 32),
+                 ("due", "i8", (32, MAX_GROUPS + 1)), ("counts", "i8", 32),
                  ("masks", "i8", 32), ("bits", "i8", (32, 8)), ("times", "i8", (32, 8)),
                  ("seen", "i8", (32, MAX_GROUPS * MAX_GROUPS + 1))])
 
 # The latest product of a bank in a context, and the accumulators of it and of those before it,
 # cycle by cycle, as far as they can still be in flight.
-RECENT = np.dtype([("cycle", "i8"), ("bits", "i8", 4)])
+RECENT = np.dtype([(name, "i8") for name in ("cycle", "one", "two", "three", "four")])
 BANK = np.dtype([("entry", "i8"), ("leaves", "i8"), ("recent", RECENT, 2)])
 
 # One tile: its bitmaps, their set bits and groups of lanes, the k-steps that are not empty, and
@@ -93,6 +95,7 @@ REGISTERS = np.dtype([
     ("closed", "i8", RING), ("ends", "i8", RING), ("accs", "i8", RING), ("retires", "i8", RING),
     # OHMMA of the newest entry: how many, their cycles, and the first that brings each group.
     ("arrived", "i8"), ("arrivals", "i8", MAX_GROUPS * MAX_GROUPS),
+    ("standing", "i8", MAX_GROUPS * MAX_GROUPS),
     ("row_arrivals", "i8", MAX_GROUPS), ("col_arrivals", "i8", MAX_GROUPS),
     ("sides", SIDE, 2),      # scratch of an entry that closes
     # Banks: the entry that each works on and the first cycle in which it may go on to another.
