@@ -37,7 +37,7 @@ sim: $(READY)  ## the cocotb benches alone, on Icarus and Verilator
 
 .PHONY: verilog
 verilog: $(READY)  ## Verilog and manifest of every named configuration into build/verilog
-	@for config in paper paper-int8 small tiny; do \
+	@for config in paper paper-bf16 paper-fp8-e4m3 paper-fp8-e5m2 paper-int8 small tiny; do \
 	    $(BIN)/dstc verilog --config $$config -o build/verilog/$$config; done
 
 .PHONY: lint
@@ -51,21 +51,44 @@ docs: $(READY)  ## pages that are generated from the sources
 	$(BIN)/python scripts/make_docs.py
 
 .PHONY: bench
-bench: $(READY)  ## speed of encoding and simulation, written to build/bench
+bench: $(READY)  ## speed of encoding, simulation and the cycle model, written to build/bench
 	@mkdir -p build/bench
 	$(BIN)/python bench/encode.py --json build/bench/encode.json
 	$(BIN)/python bench/simulate.py --json build/bench/simulate.json
+	$(BIN)/python bench/model.py --json build/bench/model.json
 
 .PHONY: throughput
 throughput: $(READY)  ## docs/results/throughput: cycles over the skip rule at 25 densities
 	$(BIN)/python bench/throughput.py --json docs/results/throughput.json \
 	    --markdown docs/results/throughput.md
 
+.PHONY: model-speed
+model-speed: $(READY)  ## docs/results/model: speed of the cycle model, and a product of 1024^3
+	$(BIN)/python bench/model.py --json docs/results/model.json --markdown docs/results/model.md
+
+.PHONY: accumulator
+accumulator: $(READY)  ## docs/results/accumulator: banks, entries, latencies: cycles, cells, clock
+	$(BIN)/python bench/accumulator/explore.py --json docs/results/accumulator.json \
+	    --markdown docs/results/accumulator.md --plot docs/results/accumulator.svg
+
+.PHONY: torture
+torture: $(READY)  ## docs/results/torture: hard operands on the Verilog, cycle by cycle
+	$(BIN)/python bench/torture.py --json docs/results/torture.json \
+	    --markdown docs/results/torture.md
+
+.PHONY: adversary
+adversary: $(READY)  ## docs/results/adversary: the worst streams (DATA=folder for real masks)
+	$(BIN)/python bench/adversary.py $(if $(DATA),--data $(DATA)) \
+	    --json docs/results/adversary.json --markdown docs/results/adversary.md
+
 .PHONY: exhaustive
-exhaustive: $(READY)  ## all 2^32 fp16 products and 10^8 sums (about half an hour)
-	@mkdir -p build/bench
-	$(BIN)/python bench/arith_exhaustive.py products --json build/bench/products.json
-	$(BIN)/python bench/arith_exhaustive.py sums --pairs 100000000 --json build/bench/sums.json
+exhaustive: $(READY)  ## docs/results/arithmetic: all products of every format, 10^8 sums
+	$(BIN)/python bench/arith_exhaustive.py --json docs/results/arithmetic.json \
+	    --markdown docs/results/arithmetic.md
+
+.PHONY: formal
+formal: $(READY)  ## proofs about collector, accumulation and queues (some minutes)
+	$(BIN)/python -m formal
 
 .PHONY: clean
 clean:  ## remove everything that can be made again

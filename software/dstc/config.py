@@ -213,8 +213,8 @@ CONFIGS = {
         Config(name="paper", status="verified"),
         # The same with the other floating-point elements, summed in FP32 like fp16.
         Config(name="paper-bf16", status="verified", element="bf16"),
-        Config(name="paper-fp8-e4m3", element="fp8_e4m3"),
-        Config(name="paper-fp8-e5m2", element="fp8_e5m2"),
+        Config(name="paper-fp8-e4m3", status="verified", element="fp8_e4m3"),
+        Config(name="paper-fp8-e5m2", status="verified", element="fp8_e5m2"),
         # The same with 8-bit integers summed in 32 bits.
         Config(name="paper-int8", status="verified", element="int8", adder_latency=1,
                collector_entries=8),

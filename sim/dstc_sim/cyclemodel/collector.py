@@ -176,32 +176,31 @@ def _pick(s, c, recent, start, rows, p, cols, q, events):
     """Date the products of a bank in an entry; returns the cycle of the last one."""
     # Whether every product is there when its turn comes, one per cycle from `start` on.
     in_turn = max(rows.lead[p], cols.due[q, rows.counts[p]]) <= start
-    if in_turn and len(events) == 0:
-        products = rows.masks[p] * cols.masks[q]
-        flying = recent.one | recent.two | recent.three | recent.four
-        if products & flying == 0 or _clear(c, recent, start, rows, p, cols, q):
-            return _pick_all(c, recent, start, rows, p, cols, q)
+    if in_turn and len(events) == 0 and (start >= recent.cycle + c.hazard
+                                         or _clear(c, recent, start, rows, p, cols, q)):
+        return _pick_all(c, recent, start, rows, p, cols, q)
     return _pick_each(s, c, recent, start, rows, p, cols, q, events)
 
 
 @compiled
 def _clear(c, recent, start, rows, p, cols, q):
     """Whether no product meets its accumulator's sum in flight; only the first ones can."""
-    one, two, three, four = recent.one, recent.two, recent.three, recent.four
+    one, two, three = _before(recent, start)
+    four = _fourth(recent, start) if c.hazard > 4 else 0
+    if (one | two | three | four) & (rows.masks[p] * cols.masks[q]) == 0:
+        return True
     u = v = 0
-    for _ in range(recent.cycle + c.hazard - start):
-        # Each cycle takes the oldest out of flight, beginning with those before `start`.
-        bit = rows.bits[p, u] * cols.bits[q, v]
+    for n in range(c.hazard - 1, 0, -1):
+        # The product of each cycle meets the sums of one cycle less.
         flying = one
-        if start + 1 < recent.cycle + c.hazard:
+        if n > 1:
             flying |= two
-        if start + 2 < recent.cycle + c.hazard:
+        if n > 2:
             flying |= three
-        if start + 3 < recent.cycle + c.hazard:
+        if n > 3:
             flying |= four
-        if flying & bit:
+        if flying & (rows.bits[p, u] * cols.bits[q, v]):
             return False
-        start += 1
         u += 1
         if u == rows.counts[p]:
             u, v = 0, v + 1
@@ -216,25 +215,46 @@ def _pick_all(c, recent, start, rows, p, cols, q):
     u, v = rows.counts[p] - 1, cols.counts[q] - 1
     count = (u + 1) * (v + 1)
     one = rows.bits[p, u] * cols.bits[q, v]
-    two = three = four = 0
-    if count >= 4:
-        # The last four are all that is remembered.
+    if count == 1:
+        two, three, four = _before(recent, start)
+    else:
         u, v = (u - 1, v) if u else (rows.counts[p] - 1, v - 1)
         two = rows.bits[p, u] * cols.bits[q, v]
-        u, v = (u - 1, v) if u else (rows.counts[p] - 1, v - 1)
-        three = rows.bits[p, u] * cols.bits[q, v]
-        u, v = (u - 1, v) if u else (rows.counts[p] - 1, v - 1)
-        four = rows.bits[p, u] * cols.bits[q, v]
-    elif count > 1 or start - recent.cycle < c.hazard:
-        one, two, three, four = recent.one, recent.two, recent.three, recent.four
-        # Cycles without a product since the latest.
-        for _ in range(min(start - recent.cycle - 1, 4)):
-            one, two, three, four = 0, one, two, three
-        for v in range(cols.counts[q]):
-            for u in range(rows.counts[p]):
-                one, two, three, four = rows.bits[p, u] * cols.bits[q, v], one, two, three
+        if count == 2:
+            three, four, _ = _before(recent, start)
+        else:
+            u, v = (u - 1, v) if u else (rows.counts[p] - 1, v - 1)
+            three = rows.bits[p, u] * cols.bits[q, v]
+            if count == 3:
+                four, _, _ = _before(recent, start)
+            else:
+                u, v = (u - 1, v) if u else (rows.counts[p] - 1, v - 1)
+                four = rows.bits[p, u] * cols.bits[q, v]
     _remember(c, recent, start + count - 1, one, two, three, four)
     return recent.cycle
+
+
+@compiled
+def _before(recent, start):
+    """The accumulators of the products one, two and three cycles before ``start``."""
+    gap = start - recent.cycle
+    if gap == 1:
+        return recent.one, recent.two, recent.three
+    if gap == 2:
+        return 0, recent.one, recent.two
+    if gap == 3:
+        return 0, 0, recent.one
+    return 0, 0, 0
+
+
+@compiled
+def _fourth(recent, start):
+    """The accumulator of the product four cycles before ``start``."""
+    gap = start - recent.cycle
+    if gap > 4:
+        return 0
+    return (recent.four if gap == 1 else recent.three if gap == 2
+            else recent.two if gap == 3 else recent.one)
 
 
 @compiled
@@ -250,9 +270,8 @@ def _remember(c, recent, cycle, one, two, three, four):
 def _pick_each(s, c, recent, cycle, rows, p, cols, q, events):
     """Each cycle the lowest product that is there and whose accumulator has no sum in flight."""
     left = rows.masks[p] * cols.masks[q]
-    one, two, three, four = recent.one, recent.two, recent.three, recent.four
-    for _ in range(min(cycle - recent.cycle - 1, 4)):
-        one, two, three, four = 0, one, two, three
+    one, two, three = _before(recent, cycle)
+    four = _fourth(recent, cycle)
     keep_two, keep_three, keep_four = -(c.hazard > 2), -(c.hazard > 3), -(c.hazard > 4)
     while left:
         # OHMMA that are there: as many as cycles since the first, fewer if they had gaps.
