@@ -11,7 +11,7 @@ import numpy as np
 
 from .jit import compiled
 from .log import CLOSE, PICK, log_event
-from .machine import RING
+from .machine import MAX_GROUPS, RING
 
 __all__ = ["collect", "products_of", "ready", "retire"]
 
@@ -21,6 +21,10 @@ LAST = RING - 1
 BIT_PLACES = np.zeros(37, np.int64)
 for _place in range(32):
     BIT_PLACES[(1 << _place) % 37] = _place
+
+# Row and column of the first four products of a bank, by its number of rows.
+ROW_OF = np.array([[n % max(rows, 1) for n in range(4)] for rows in range(MAX_GROUPS + 1)])
+COL_OF = np.array([[n // max(rows, 1) for n in range(4)] for rows in range(MAX_GROUPS + 1)])
 
 
 @compiled
@@ -71,13 +75,11 @@ def products_of(tile, k, group, dense, shift):
 
 @compiled
 def _arrivals(s, tile, token, group, arrivals, shift, stride, side):
-    """For every lane, its values as single bits of the accumulator index, and when they can
-    first be used; of one group only if the entry is a single OHMMA."""
+    """For every lane, its values as single bits of the accumulator index, and the OHMMA that
+    bring them; of one group only if the entry is a single OHMMA."""
     lanes = 1 << shift
     for lane in range(lanes):
-        side.counts[lane] = side.masks[lane] = side.lead[lane] = 0
-        for n in range(s.arrived + 1):
-            side.seen[lane, n] = 0
+        side.counts[lane] = 0
     bitmap = tile.bitmaps[token.k]
     rank = 0
     while bitmap:
@@ -90,21 +92,37 @@ def _arrivals(s, tile, token, group, arrivals, shift, stride, side):
             continue
         lane = n & (lanes - 1)
         count = side.counts[lane]
-        if count == 0:
-            side.first[lane] = arrivals[which]
-        side.bits[lane, count] = bit = 1 << (n >> shift) * stride
-        time = s.arrivals[arrivals[which]] + 1
-        side.times[lane, count] = time
-        side.lead[lane] = max(side.lead[lane], time - count)
-        side.seen[lane, arrivals[which] + 1] |= bit
-        side.masks[lane] |= bit
+        side.bits[lane, count] = 1 << (n >> shift) * stride
+        side.brings[lane, count] = arrivals[which]
         side.counts[lane] = count + 1
     side.used = 0
     for lane in range(lanes):
-        side.lanes[side.used] = lane
-        side.used += side.counts[lane] > 0
-        for n in range(s.arrived):
-            side.seen[lane, n + 1] |= side.seen[lane, n]
+        if side.counts[lane]:
+            side.lanes[side.used] = lane
+            side.used += 1
+            _sum_up(s, side, lane, side.counts[lane])
+
+
+@compiled
+def _sum_up(s, side, lane, count):
+    """What follows from the values of a lane and the OHMMA that bring them."""
+    lead = mask = 0
+    for n in range(count):
+        time = s.arrivals[side.brings[lane, n]] + 1
+        side.times[lane, n] = time
+        lead = max(lead, time - n)
+        mask |= side.bits[lane, n]
+    side.lead[lane], side.masks[lane] = lead, mask
+    for n in range(count, 4):
+        side.bits[lane, n] = 0
+    for n in range(4):
+        side.back[lane, n] = side.bits[lane, count - 1 - n] if n < count else 0
+    seen = there = 0
+    for n in range(s.arrived + 1):
+        while there < count and side.brings[lane, there] < n:
+            seen |= side.bits[lane, there]
+            there += 1
+        side.seen[lane, n] = seen
 
 
 @compiled
@@ -125,7 +143,7 @@ def _close(s, c, token, slot, a_tiles, b_tiles, events):
             for j in range(cols.used):
                 q = cols.lanes[j]
                 bank = s.banks[p * c.cols + q]
-                start = _arrive(s, bank, max(rows.first[p], cols.first[q]))
+                start = _arrive(s, bank, max(rows.brings[p, 0], cols.brings[q, 0]))
                 latest = _pick(s, c, bank.recent[token.acc], start, rows, p, cols, q, events)
                 bank.entry, bank.leaves = s.newest, max(latest, s.now + 1)
                 retires = max(retires, latest + 1)
@@ -176,85 +194,59 @@ def _pick(s, c, recent, start, rows, p, cols, q, events):
     """Date the products of a bank in an entry; returns the cycle of the last one."""
     # Whether every product is there when its turn comes, one per cycle from `start` on.
     in_turn = max(rows.lead[p], cols.due[q, rows.counts[p]]) <= start
-    if in_turn and len(events) == 0 and (start >= recent.cycle + c.hazard
-                                         or _clear(c, recent, start, rows, p, cols, q)):
-        return _pick_all(c, recent, start, rows, p, cols, q)
-    return _pick_each(s, c, recent, start, rows, p, cols, q, events)
-
-
-@compiled
-def _clear(c, recent, start, rows, p, cols, q):
-    """Whether no product meets its accumulator's sum in flight; only the first ones can."""
-    one, two, three = _before(recent, start)
-    four = _fourth(recent, start) if c.hazard > 4 else 0
-    if (one | two | three | four) & (rows.masks[p] * cols.masks[q]) == 0:
-        return True
-    u = v = 0
-    for n in range(c.hazard - 1, 0, -1):
-        # The product of each cycle meets the sums of one cycle less.
-        flying = one
-        if n > 1:
-            flying |= two
-        if n > 2:
-            flying |= three
-        if n > 3:
-            flying |= four
-        if flying & (rows.bits[p, u] * cols.bits[q, v]):
-            return False
-        u += 1
-        if u == rows.counts[p]:
-            u, v = 0, v + 1
-            if v == cols.counts[q]:
-                return True
-    return True
-
-
-@compiled
-def _pick_all(c, recent, start, rows, p, cols, q):
-    """No product has to wait: one after the other."""
-    u, v = rows.counts[p] - 1, cols.counts[q] - 1
-    count = (u + 1) * (v + 1)
-    one = rows.bits[p, u] * cols.bits[q, v]
-    if count == 1:
-        two, three, four = _before(recent, start)
-    else:
-        u, v = (u - 1, v) if u else (rows.counts[p] - 1, v - 1)
-        two = rows.bits[p, u] * cols.bits[q, v]
-        if count == 2:
-            three, four, _ = _before(recent, start)
-        else:
-            u, v = (u - 1, v) if u else (rows.counts[p] - 1, v - 1)
-            three = rows.bits[p, u] * cols.bits[q, v]
-            if count == 3:
-                four, _, _ = _before(recent, start)
-            else:
-                u, v = (u - 1, v) if u else (rows.counts[p] - 1, v - 1)
-                four = rows.bits[p, u] * cols.bits[q, v]
-    _remember(c, recent, start + count - 1, one, two, three, four)
-    return recent.cycle
+    one, two, three, four = _before(recent, start)
+    if (in_turn and len(events) == 0
+            and _clear(c, one, two, three, four, rows, p, cols, q)):
+        return _pick_all(c, recent, start, one, two, three, rows, p, cols, q)
+    return _pick_each(s, c, recent, start, one, two, three, four, rows, p, cols, q, events)
 
 
 @compiled
 def _before(recent, start):
-    """The accumulators of the products one, two and three cycles before ``start``."""
+    """The accumulators of the products one, two, three and four cycles before ``start``.
+
+    Here and below there is no branch where the processor would guess wrong about every time.
+    """
     gap = start - recent.cycle
-    if gap == 1:
-        return recent.one, recent.two, recent.three
-    if gap == 2:
-        return 0, recent.one, recent.two
-    if gap == 3:
-        return 0, 0, recent.one
-    return 0, 0, 0
+    by_one, by_two, by_three, by_four = -(gap == 1), -(gap == 2), -(gap == 3), -(gap == 4)
+    return (by_one & recent.one, (by_one & recent.two) | (by_two & recent.one),
+            (by_one & recent.three) | (by_two & recent.two) | (by_three & recent.one),
+            (by_one & recent.four) | (by_two & recent.three) | (by_three & recent.two)
+            | (by_four & recent.one))
 
 
 @compiled
-def _fourth(recent, start):
-    """The accumulator of the product four cycles before ``start``."""
-    gap = start - recent.cycle
-    if gap > 4:
-        return 0
-    return (recent.four if gap == 1 else recent.three if gap == 2
-            else recent.two if gap == 3 else recent.one)
+def _clear(c, one, two, three, four, rows, p, cols, q):
+    """Whether no product meets its accumulator's sum in flight: the first one may meet those of
+    the last ``hazard - 1`` cycles, each later one those of a cycle less."""
+    height = rows.counts[p]
+    first = rows.bits[p, 0] * cols.bits[q, 0]
+    second = rows.bits[p, ROW_OF[height, 1]] * cols.bits[q, COL_OF[height, 1]]
+    third = rows.bits[p, ROW_OF[height, 2]] * cols.bits[q, COL_OF[height, 2]]
+    fourth = rows.bits[p, ROW_OF[height, 3]] * cols.bits[q, COL_OF[height, 3]]
+    two_on, three_on, four_on = -(c.hazard > 2), -(c.hazard > 3), -(c.hazard > 4)
+    meets = first & (one | (two_on & two) | (three_on & three) | (four_on & four))
+    meets |= second & ((two_on & one) | (three_on & two) | (four_on & three))
+    meets |= third & ((three_on & one) | (four_on & two))
+    return meets | (fourth & four_on & one) == 0
+
+
+@compiled
+def _pick_all(c, recent, start, one, two, three, rows, p, cols, q):
+    """No product has to wait: one after the other."""
+    height, width = rows.counts[p], cols.counts[q]
+    count = height * width
+    last = rows.bits[p, height - 1] * cols.bits[q, width - 1]
+    # The products before the last; where the entry has none, those of the entries before.
+    second = rows.back[p, ROW_OF[height, 1]] * cols.back[q, COL_OF[height, 1]]
+    third = rows.back[p, ROW_OF[height, 2]] * cols.back[q, COL_OF[height, 2]]
+    fourth = rows.back[p, ROW_OF[height, 3]] * cols.back[q, COL_OF[height, 3]]
+    is_one, is_two, is_three = -(count == 1), -(count == 2), -(count == 3)
+    second |= is_one & one
+    third |= (is_one & two) | (is_two & one)
+    fourth |= (is_one & three) | (is_two & two) | (is_three & one)
+    _remember(c, recent, start + count - 1, last, second, third, fourth)
+    return recent.cycle
 
 
 @compiled
@@ -267,11 +259,9 @@ def _remember(c, recent, cycle, one, two, three, four):
 
 
 @compiled
-def _pick_each(s, c, recent, cycle, rows, p, cols, q, events):
+def _pick_each(s, c, recent, cycle, one, two, three, four, rows, p, cols, q, events):
     """Each cycle the lowest product that is there and whose accumulator has no sum in flight."""
     left = rows.masks[p] * cols.masks[q]
-    one, two, three = _before(recent, cycle)
-    four = _fourth(recent, cycle)
     keep_two, keep_three, keep_four = -(c.hazard > 2), -(c.hazard > 3), -(c.hazard > 4)
     while left:
         # OHMMA that are there: as many as cycles since the first, fewer if they had gaps.

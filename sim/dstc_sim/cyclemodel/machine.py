@@ -17,7 +17,7 @@ from dstc_hdl.operand_buffer import COUNTED
 
 from ..runs import COUNTERS, STREAMS, CoreJob, Stall, stream_beats
 
-__all__ = ["EVENT_FIELDS", "MAX_STEPS", "RING", "Machine", "Tiles", "make_machine"]
+__all__ = ["EVENT_FIELDS", "MAX_GROUPS", "MAX_STEPS", "RING", "Machine", "Tiles", "make_machine"]
 
 EVENT_FIELDS = 9
 """Numbers of an event."""
@@ -51,12 +51,14 @@ LOADER = np.dtype([(name, "i8") for name in ("state", "slot", "left", "tile", "r
                   + [("slot_tile", "i8", MAX_SLOTS)])
 
 # What a closing entry has for a side: the lanes in use, and for every lane its values as bits of
-# the accumulator index, the first cycle in which each can be used, the first from which on all can
-# be, one per cycle (`lead`; `due` for columns, by the rows that each meets), the OHMMA that brings
-# the first (`first`), and those that are there after so many OHMMA (`seen`).
-SIDE = np.dtype([("used", "i8"), ("lanes", "i8", 33), ("lead", "i8", 32), ("first", "i8", 32),
-                 ("due", "i8", (32, MAX_GROUPS + 1)), ("counts", "i8", 32),
-                 ("masks", "i8", 32), ("bits", "i8", (32, 8)), ("times", "i8", (32, 8)),
+# the accumulator index (`bits`; `back` the last four, backwards; `masks` all), the OHMMA that
+# `brings` each, the first cycle in which each can be used, the first from which on all can be, one
+# per cycle (`lead`; `due` for columns, by the rows that each meets), and those that are there
+# after so many OHMMA (`seen`).
+SIDE = np.dtype([("used", "i8"), ("lanes", "i8", 32), ("lead", "i8", 32),
+                 ("due", "i8", (32, MAX_GROUPS + 1)), ("counts", "i8", 32), ("masks", "i8", 32),
+                 ("bits", "i8", (32, MAX_GROUPS)), ("back", "i8", (32, 4)),
+                 ("brings", "i8", (32, MAX_GROUPS)), ("times", "i8", (32, MAX_GROUPS)),
                  ("seen", "i8", (32, MAX_GROUPS * MAX_GROUPS + 1))])
 
 # The latest product of a bank in a context, and the accumulators of it and of those before it,
