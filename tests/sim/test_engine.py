@@ -231,7 +231,7 @@ def test_trace(tmp_path):
 
 
 @pytest.mark.parametrize("call, message", [
-    (lambda: get_engine("model"), "Engine must be one of golden, rtl, not 'model'"),
+    (lambda: get_engine("vhdl"), "Engine must be one of golden, model, rtl, not 'vhdl'"),
     (lambda: get_engine("rtl", simulator="vcs"),
      "Simulator must be one of verilator, icarus, pysim, not 'vcs'"),
     (lambda: get_engine("rtl", style="long"),
