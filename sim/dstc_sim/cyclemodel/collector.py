@@ -9,13 +9,12 @@ simulated in cycles.  The rules are those of the docstrings of ``dstc_hdl.collec
 
 import numpy as np
 
+from .bits import lowest_place, ones
 from .jit import compiled
 from .log import CLOSE, PICK, log_event
-from .machine import MAX_GROUPS, RING
+from .machine import MAX_GROUPS, RING, RING_MASK
 
 __all__ = ["collect", "products_of", "ready", "retire"]
-
-LAST = RING - 1
 
 # The place of a single bit of 32, by its value modulo 37, which is different for each.
 BIT_PLACES = np.zeros(37, np.int64)
@@ -30,7 +29,7 @@ COL_OF = np.array([[n // max(rows, 1) for n in range(4)] for rows in range(MAX_G
 @compiled
 def retire(s):
     """Whether the oldest entry leaves in this cycle."""
-    slot = s.head & LAST
+    slot = s.head & RING_MASK
     return s.count > 0 and s.closed[slot] != 0 and s.retires[slot] == s.now
 
 
@@ -48,7 +47,7 @@ def collect(s, c, a_tiles, b_tiles, events):
         s.newest += 1
         s.count += 1
         s.arrived = 0
-    slot = s.newest & LAST
+    slot = s.newest & RING_MASK
     s.closed[slot], s.ends[slot], s.accs[slot] = token.last, token.op_last, token.acc
     if token.h == 0 or token.single:
         s.row_arrivals[token.g] = s.arrived
@@ -66,11 +65,7 @@ def products_of(tile, k, group, dense, shift):
     lanes = 1 << shift
     if not dense:
         return min(max(tile.counts[k] - (group << shift), 0), lanes)
-    bitmap = tile.bitmaps[k] >> (group << shift)
-    count = 0
-    for n in range(lanes):
-        count += bitmap >> n & 1
-    return count
+    return ones(tile.bitmaps[k] >> (group << shift), lanes)
 
 
 @compiled
@@ -128,7 +123,7 @@ def _sum_up(s, side, lane, count):
 @compiled
 def _close(s, c, token, slot, a_tiles, b_tiles, events):
     """Date every product of the entry, and with them the cycle in which it retires."""
-    retires = max(s.retires[(s.newest - 1) & LAST] + 1, s.now + 1)
+    retires = max(s.retires[(s.newest - 1) & RING_MASK] + 1, s.now + 1)
     if not token.null:
         rows, cols = s.sides[0], s.sides[1]
         _arrivals(s, a_tiles[token.a_tile], token, token.g, s.row_arrivals, c.row_shift, 1,
@@ -166,7 +161,7 @@ def _stand(s):
     """For every OHMMA of the entry, the first entry that has not retired when it shows."""
     entry = max(s.newest - RING // 2, 0)
     for n in range(s.arrived):
-        while entry < s.newest and s.retires[entry & LAST] <= s.arrivals[n]:
+        while entry < s.newest and s.retires[entry & RING_MASK] <= s.arrivals[n]:
             entry += 1
         s.standing[n] = entry
 
@@ -182,10 +177,10 @@ def _arrive(s, bank, first):
     visible = s.arrivals[first] + 1
     current = bank.entry
     leaves = max(bank.leaves, visible)
-    if s.newest - current < RING and s.retires[current & LAST] >= leaves:
+    if s.newest - current < RING and s.retires[current & RING_MASK] >= leaves:
         return leaves + 1
     entry = max(current + 1, s.standing[first])
-    arrived = s.retires[(entry - 1) & LAST] + 1
+    arrived = s.retires[(entry - 1) & RING_MASK] + 1
     return max(visible, arrived) + (0 if entry == s.newest else 1)
 
 
@@ -272,16 +267,8 @@ def _pick_each(s, c, recent, cycle, one, two, three, four, rows, p, cols, q, eve
         pick = free & -free
         left ^= pick
         if pick and len(events):
-            log_event(events, s, PICK, cycle, s.newest, p * c.cols + q, _index(pick))
+            log_event(events, s, PICK, cycle, s.newest, p * c.cols + q, lowest_place(pick))
         four, three, two, one = three & keep_four, two & keep_three, one & keep_two, pick
         cycle += 1
     _remember(c, recent, cycle - 1, one, two, three, four)
     return recent.cycle
-
-
-@compiled
-def _index(bit):
-    index = 0
-    while bit >> index & 1 == 0:
-        index += 1
-    return index

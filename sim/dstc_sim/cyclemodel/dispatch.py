@@ -6,6 +6,8 @@ from dstc.isa import INSTRUCTIONS, OPCODE_BITS, WARP_BITS, spec_of
 from dstc_hdl.core import QUEUE
 
 from .jit import compiled
+from .machine import QUEUE_MASK
+from .ports import take_beat
 
 __all__ = ["dispatch"]
 
@@ -16,7 +18,6 @@ FIELDS = tuple(sorted({field.name for spec in INSTRUCTIONS for field in spec.fie
 A, B, ACC, DENSE, G, H, K, KTILES, PRED, SLOT = (
     FIELDS.index(name) for name in ("a", "b", "acc", "dense", "g", "h", "k", "ktiles", "pred",
                                     "slot"))
-QUEUE_MASK = QUEUE - 1
 RUN, WARP, PAIR_A, PAIR_B, PAIR_COMPUTE = range(5)
 
 # Position and mask of every field of every opcode; a field that an instruction lacks reads as 0.
@@ -32,7 +33,7 @@ def _field(word, field):
 
 
 @compiled
-def _send(s, c, queue, which, after, turns):
+def _send(s, queue, which, after, turns):
     """Put an operation into a queue; whether there was room."""
     if queue.count == QUEUE:
         return False
@@ -44,23 +45,23 @@ def _send(s, c, queue, which, after, turns):
 
 
 @compiled
-def _load(s, c, side, slot):
-    if not _send(s, c, s.load_queues[side], slot, s.sent.reads[side, slot], 0):
+def _load(s, side, slot):
+    if not _send(s, s.load_queues[side], slot, s.sent.reads[side, slot], 0):
         return False
     s.sent.loads[side, slot] += 1
     return True
 
 
 @compiled
-def _exclusive(s, c, queue, acc):
-    if not _send(s, c, queue, acc, s.sent.computes[acc], s.sent.turns[acc]):
+def _exclusive(s, queue, acc):
+    if not _send(s, queue, acc, s.sent.computes[acc], s.sent.turns[acc]):
         return False
     s.sent.turns[acc] += 1
     return True
 
 
 @compiled
-def _compute(s, c, a_slot, b_slot, acc, tile, dense):
+def _compute(s, a_slot, b_slot, acc, tile, dense):
     """A compute instruction into its queue; whether there was room.  Micro-operations set the
     other fields of the new entry themselves."""
     if s.compute_count == QUEUE:
@@ -102,26 +103,24 @@ def dispatch(s, c, words):
     """One cycle of the dispatcher."""
     source = s.sources[0]
     if s.state == PAIR_A:
-        if _load(s, c, 0, s.tile_slot):
+        if _load(s, 0, s.tile_slot):
             s.state = PAIR_B
     elif s.state == PAIR_B:
-        if _load(s, c, 1, s.tile_slot):
+        if _load(s, 1, s.tile_slot):
             s.state = PAIR_COMPUTE
     elif s.state == PAIR_COMPUTE:
         _pair_compute(s, c)
     elif source.valid:
         word = words[source.next]
-        taken = (_warp_word(s, c, word) if s.state == WARP
+        taken = (_warp_word(s, word) if s.state == WARP
                  else _instruction(s, c, word))
         if taken:
-            source.valid = 0
-            source.next += 1
-            s.moved = 1
+            take_beat(s, source)
             s.started = 1
 
 
 @compiled
-def _warp_word(s, c, word):
+def _warp_word(s, word):
     """State WARP: the pairs of a data word."""
     used = min(s.tile_left, WARP_BITS)
     s.tile_left -= used
@@ -136,7 +135,7 @@ def _warp_word(s, c, word):
 @compiled
 def _pair_compute(s, c):
     slot = s.tile_slot
-    if not _compute(s, c, slot, slot, s.tile_acc, 1, s.tile_dense):
+    if not _compute(s, slot, slot, s.tile_acc, 1, s.tile_dense):
         return
     _count_compute(s, slot, slot, s.tile_acc)
     s.tile_slot = 0 if slot == c.slots - 1 else slot + 1
@@ -149,19 +148,19 @@ def _instruction(s, c, word):
     """State RUN: offer the instruction to its unit; whether it was taken."""
     op, acc = word & 255, _field(word, ACC)
     if op in (LDA, LDB):
-        return _load(s, c, 0 if op == LDA else 1, _field(word, SLOT))
+        return _load(s, 0 if op == LDA else 1, _field(word, SLOT))
     if op == LDC:
-        return _exclusive(s, c, s.c_queue, acc)
+        return _exclusive(s, s.c_queue, acc)
     if op == STC:
-        return _exclusive(s, c, s.drain_queue, acc)
+        return _exclusive(s, s.drain_queue, acc)
     if op in (SPWMMA, WMMA):
         a_slot, b_slot = _field(word, A), _field(word, B)
-        if not _compute(s, c, a_slot, b_slot, acc, 1, 1 if op == WMMA else 0):
+        if not _compute(s, a_slot, b_slot, acc, 1, 1 if op == WMMA else 0):
             return False
         _count_compute(s, a_slot, b_slot, acc)
         return True
     if op in (BOHMMA, POPC, OHMMA):
-        return _micro(s, c, word, op, acc)
+        return _micro(s, word, op, acc)
     if op == TILE:
         s.tile_acc, s.tile_dense = acc, _field(word, DENSE)
         s.tile_left, s.tile_slot = _field(word, KTILES), 0
@@ -177,14 +176,14 @@ def _instruction(s, c, word):
 
 
 @compiled
-def _micro(s, c, word, op, acc):
+def _micro(s, word, op, acc):
     """The micro-operations; an OHMMA works on the k-step that BOHMMA selected last."""
     a_slot, b_slot, k = s.micro_a, s.micro_b, s.micro_k
     if op != OHMMA:
         a_slot, b_slot = _field(word, A), _field(word, B)
         k = _field(word, K)
     new = s.compute_head + s.compute_count & QUEUE_MASK
-    if not _compute(s, c, a_slot, b_slot, acc, 0, 0):
+    if not _compute(s, a_slot, b_slot, acc, 0, 0):
         return False
     s.computes[new].k = k
     if op == POPC:

@@ -3,22 +3,12 @@
 The rules are those of the docstrings of ``dstc_hdl.sequencer`` and ``dstc_hdl.stream``.
 """
 
-from dstc_hdl.core import QUEUE
-
+from .bits import lowest_place
 from .collector import products_of
 from .jit import compiled
+from .machine import QUEUE_MASK
 
 __all__ = ["advance", "multipliers_used", "walk"]
-
-QUEUE_MASK = QUEUE - 1
-
-
-@compiled
-def _lowest(bits):
-    n = 0
-    while bits >> n & 1 == 0:
-        n += 1
-    return n
 
 
 @compiled
@@ -79,7 +69,7 @@ def _take(s, c, new, a_tiles, b_tiles):
 def _emit(s, c, op_last, a_tiles, b_tiles):
     """The k-step on offer goes into the expander."""
     op, step = s.op, s.step
-    k = _lowest(s.left) if s.left else 0
+    k = lowest_place(s.left) if s.left else 0
     rows, cols = a_tiles[s.op_a_tile].groups[k], b_tiles[s.op_b_tile].groups[k]
     step.valid, step.k, step.acc, step.dense, step.op_last = 1, k, op.acc, op.dense, op_last
     step.a_tile, step.b_tile, step.a_slot, step.b_slot = (s.op_a_tile, s.op_b_tile, op.a_slot,

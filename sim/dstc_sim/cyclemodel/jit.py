@@ -15,7 +15,7 @@ except ImportError as error:
     raise DstcError("Engine model must have the package numba, which is not installed; "
                     "pip install 'dstc[model]' brings it") from error
 
-__all__ = ["compiled", "versions"]
+__all__ = ["compiled", "compiled_apart", "versions"]
 
 
 def _cache_folder() -> Path:
@@ -28,13 +28,20 @@ def _cache_folder() -> Path:
 vars(numba.config)["CACHE_DIR"] = str(_cache_folder())
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function of the model when it is first called; later processes load it."""
-    # Nothing here allocates: without counted references a call costs nothing but itself, and
-    # inlined into its caller not even that.
-    options: dict[str, Any] = {"cache": True, "_nrt": False,
-                               "forceinline": function.__name__ not in ("simulate", "_cycle")}
+def _jit(function: Callable[..., Any], inlined: bool) -> Callable[..., Any]:
+    # Nothing in the model allocates: without counted references a call costs nothing but itself.
+    options: dict[str, Any] = {"cache": True, "_nrt": False, "forceinline": inlined}
     return numba.njit(**options)(function)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function into those that call it, so that the call costs nothing."""
+    return _jit(function, True)
+
+
+def compiled_apart(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function on its own when it is first called; later processes load it."""
+    return _jit(function, False)
 
 
 def versions() -> dict[str, str]:

@@ -17,13 +17,17 @@ from dstc_hdl.operand_buffer import COUNTED
 
 from ..runs import COUNTERS, STREAMS, CoreJob, Stall, stream_beats
 
-__all__ = ["EVENT_FIELDS", "MAX_GROUPS", "MAX_STEPS", "RING", "Machine", "Tiles", "make_machine"]
+__all__ = ["EVENT_FIELDS", "MAX_GROUPS", "MAX_STEPS", "QUEUE_MASK", "RING", "RING_MASK", "Machine",
+           "Tiles", "make_machine"]
 
 EVENT_FIELDS = 9
 """Numbers of an event."""
 
 MAX_SLOTS, MAX_STEPS, MAX_GROUPS, MAX_BANKS, RING = 8, 32, 8, 1024, 32
 """Limits of every configuration; the ring of collector entries is a power of two above 16."""
+
+RING_MASK, QUEUE_MASK = RING - 1, QUEUE - 1
+"""Places in the ring and in the queues, whose lengths are powers of two."""
 
 # One k-step, or one OHMMA of it, on its way to the collector.
 TOKEN = np.dtype([(name, "i8") for name in (

@@ -6,14 +6,12 @@ the streams wait as in every simulator (:class:`dstc_sim.runs.Stall`).
 
 import numpy as np
 
-from dstc_hdl.core import QUEUE
-
 from .jit import compiled
+from .machine import QUEUE_MASK
 
-__all__ = ["drain", "drive", "load_c", "loader"]
+__all__ = ["drain", "drive", "load_c", "loader", "take_beat"]
 
 IDLE, BITMAPS, COUNT, VALUES = range(4)
-QUEUE_MASK = QUEUE - 1
 
 # splitmix64
 STEP, FIRST, SECOND = (np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9,
@@ -47,7 +45,8 @@ def drive(s):
 
 
 @compiled
-def _take_beat(s, source):
+def take_beat(s, source):
+    """Take what a stream offers; whether it offered anything."""
     if not source.valid:
         return False
     source.valid = 0
@@ -62,7 +61,7 @@ def loader(s, c, side, once, order):
     unit = s.loaders[side]
     done = False
     if unit.state == BITMAPS:
-        if _take_beat(s, s.sources[1 + side]):
+        if take_beat(s, s.sources[1 + side]):
             unit.left -= 1
             if unit.left == 0:
                 unit.state, unit.left = COUNT, c.count_cycles
@@ -72,7 +71,7 @@ def loader(s, c, side, once, order):
             unit.left = once[unit.tile].beats
             unit.state = VALUES
             done = unit.left == 0
-    elif unit.state == VALUES and _take_beat(s, s.sources[1 + side]):
+    elif unit.state == VALUES and take_beat(s, s.sources[1 + side]):
         unit.left -= 1
         done = unit.left == 0
     if done or unit.state == IDLE:
@@ -113,7 +112,7 @@ def _at_turn(s, queue):
 
 
 @compiled
-def _end_turn(s, c, queue):
+def _end_turn(s, queue):
     acc = queue.at[queue.head].which
     queue.head = queue.head + 1 & QUEUE_MASK
     queue.count -= 1
@@ -126,11 +125,11 @@ def load_c(s, c):
     ends, or -1."""
     waits, active = _at_turn(s, s.c_queue)
     ended = -1
-    if active and _take_beat(s, s.sources[3]):
+    if active and take_beat(s, s.sources[3]):
         s.c_beat += 1
         if s.c_beat == c.c_beats:
             s.c_beat = 0
-            ended = _end_turn(s, c, s.c_queue)
+            ended = _end_turn(s, s.c_queue)
     return waits, ended
 
 
@@ -148,7 +147,7 @@ def drain(s, c, taken, drained):
             s.read_all = 0
             s.d_valid = 0
             drained[s.d_beats // c.c_beats - 1] = s.now
-            ended = _end_turn(s, c, s.drain_queue)
+            ended = _end_turn(s, s.drain_queue)
     elif free:
         s.d_valid = 1 if active else 0
         if active:

@@ -4,8 +4,9 @@ from ..runs import BINS, COUNTERS, Outcome
 from .collector import collect, ready, retire
 from .dispatch import dispatch
 from .front import advance, multipliers_used, walk
-from .jit import compiled
+from .jit import compiled, compiled_apart
 from .log import BIN, log_event, log_ohmma
+from .machine import RING_MASK
 from .ports import drain, drive, load_c, loader
 
 __all__ = ["simulate"]
@@ -18,7 +19,7 @@ STOPPED, CYCLE_LIMIT, NO_PROGRESS = (
 REASON_IDLE, REASON_OPERAND, REASON_DRAIN = range(3)
 
 
-@compiled
+@compiled_apart
 def simulate(machine, max_cycles, quiet_limit):
     """Run until the core stops; returns the :class:`dstc_sim.runs.Outcome`."""
     s, c = machine.registers[0], machine.constants[0]
@@ -37,7 +38,7 @@ def simulate(machine, max_cycles, quiet_limit):
     return CYCLE_LIMIT
 
 
-@compiled
+@compiled_apart
 def _cycle(s, c, d_ready, words, a_tiles, a_order, b_tiles, b_order, drained, events):
     """One cycle.  Units that others look at act after them, so that all see the same registers."""
     running = s.started
@@ -48,8 +49,8 @@ def _cycle(s, c, d_ready, words, a_tiles, a_order, b_tiles, b_order, drained, ev
 
     retiring = retire(s)
     collector_ready = ready(s, c, retiring)
-    done = retiring and s.ends[s.head & 31] != 0
-    done_acc = s.accs[s.head & 31]
+    oldest = s.head & RING_MASK
+    done, done_acc = retiring and s.ends[oldest] != 0, s.accs[oldest]
     valid = s.crossbar >= 0
     null = valid and s.tokens[s.crossbar].null
     if retiring:

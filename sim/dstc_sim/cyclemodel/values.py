@@ -9,7 +9,8 @@ from dstc.config import Config
 from dstc.formats import EncodedMatrix
 from dstc.numerics import canonical_nan
 
-from .jit import compiled
+from .bits import ones
+from .jit import compiled, compiled_apart
 
 __all__ = ["product"]
 
@@ -32,7 +33,7 @@ def product(a: EncodedMatrix, b: EncodedMatrix, c: NDArray[Any] | None, config: 
     return canonical_nan(out) if config.format.is_float else out
 
 
-@compiled
+@compiled_apart
 def _accumulate(out, a_bitmaps, a_offsets, a_values, b_bitmaps, b_offsets, b_values, tile_m,
                 tile_n):
     """Add the products of all tile pairs, k ascending."""
@@ -40,27 +41,20 @@ def _accumulate(out, a_bitmaps, a_offsets, a_values, b_bitmaps, b_offsets, b_val
     for i in range(a_bitmaps.shape[0]):
         for j in range(b_bitmaps.shape[0]):
             for t in range(k_tiles):
-                first_a, first_b = a_offsets[i * k_tiles + t], b_offsets[j * k_tiles + t]
+                next_a, first_b = a_offsets[i * k_tiles + t], b_offsets[j * k_tiles + t]
                 for k in range(steps):
-                    next_a, next_b = first_a, first_b
                     for m in range(tile_m):
-                        if not a_bitmaps[i, t, k] >> m & 1:
-                            continue
-                        next_b = first_b
-                        for n in range(tile_n):
-                            if b_bitmaps[j, t, k] >> n & 1:
-                                out[i * tile_m + m, j * tile_n + n] += (a_values[next_a]
-                                                                        * b_values[next_b])
-                                next_b += 1
-                        next_a += 1
-                    if next_a == first_a:
-                        next_b = first_b + _ones(b_bitmaps[j, t, k], tile_n)
-                    first_a, first_b = next_a, next_b
+                        if a_bitmaps[i, t, k] >> m & 1:
+                            _add_row(out, i * tile_m + m, j * tile_n, a_values[next_a],
+                                     b_values, first_b, b_bitmaps[j, t, k], tile_n)
+                            next_a += 1
+                    first_b += ones(b_bitmaps[j, t, k], tile_n)
 
 
 @compiled
-def _ones(bitmap, span):
-    count = 0
-    for n in range(span):
-        count += bitmap >> n & 1
-    return count
+def _add_row(out, row, col, value, b_values, next_b, bitmap, tile_n):
+    """Add the products of one value of A with those of a k-step of B."""
+    for n in range(tile_n):
+        if bitmap >> n & 1:
+            out[row, col + n] += value * b_values[next_b]
+            next_b += 1
