@@ -12,9 +12,10 @@ from matplotlib import image as images
 from rich.console import Console
 
 from dstc.config import get_config
+from dstc_sim.bins import BIN_COLOURS, BIN_MEANINGS
 from dstc_sim.engine import RunResult
-from dstc_sim.report import BIN_MEANINGS, Run, Subject, summary, verdict, write
-from dstc_sim.report.picture import BIN_COLOURS, draw
+from dstc_sim.report import Run, Subject, summary, verdict, write
+from dstc_sim.report.picture import draw
 from dstc_sim.report.run import groups_per_k, wrong_values
 from dstc_sim.runs import BINS
 

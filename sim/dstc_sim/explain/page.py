@@ -6,8 +6,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from ..report import BIN_MEANINGS
-from ..report.picture import BIN_COLOURS
+from ..bins import BIN_COLOURS, BIN_MEANINGS
 from ..runs import BINS
 
 __all__ = ["render"]

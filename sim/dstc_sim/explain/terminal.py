@@ -5,7 +5,7 @@ from itertools import groupby, islice
 
 from rich.text import Text
 
-from ..report.picture import BIN_COLOURS
+from ..bins import BIN_COLOURS
 from ..runs import BINS
 from .explanation import Cycle, Explanation, Ohmma, Side
 

@@ -8,9 +8,9 @@ from html import escape
 import numpy as np
 from matplotlib import image as images
 
+from ..bins import BIN_COLOURS, BIN_MEANINGS
 from ..runs import BINS
-from .picture import BIN_COLOURS
-from .run import BIN_MEANINGS, Run, Subject
+from .run import Run, Subject
 from .style import STYLE
 from .terminal import verdict
 

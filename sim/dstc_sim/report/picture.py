@@ -10,14 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from ..bins import BIN_COLOURS
 from ..runs import BINS
 from .run import Run
 
-__all__ = ["BIN_COLOURS", "draw"]
-
-BIN_COLOURS = {"issue": "#2f6fb5", "conflict": "#e08a3c", "operand_wait": "#c2486b",
-               "drain": "#7d6bb0", "idle": "#a9adb3"}
-"""Colour of each bin, here and on the page; distinct for colour-blind readers."""
+__all__ = ["draw"]
 
 PAPER, INK, GRID = "#ffffff", "#22262b", "#9aa1aa"
 WEIGHTS = LinearSegmentedColormap.from_list("weights", [PAPER, "#8db8e2", "#0f3d73"])

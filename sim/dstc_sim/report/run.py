@@ -11,19 +11,7 @@ from dstc.config import Config
 
 from ..engine import RunResult
 
-__all__ = ["BIN_MEANINGS", "Run", "Subject", "groups_per_k", "wrong_values"]
-
-BIN_MEANINGS = {
-    "issue": "An OHMMA was issued: an outer product of up to {rows} x {cols} non-zeros.",
-    "conflict": "An OHMMA had to wait: products that meet in one accumulator bank, or updates "
-                "still in flight, kept every entry of the operand collector taken.",
-    "operand_wait": "Nothing to issue, because the next tile of A or B had not arrived yet.",
-    "drain": "Nothing to issue, while the last sums of a tile were added up, a finished tile of D "
-             "went out or a tile of C came in.",
-    "idle": "Anything else, such as an instruction that finds no work.",
-}
-"""What each bin of cycles means."""
-
+__all__ = ["Run", "Subject", "groups_per_k", "wrong_values"]
 
 def groups_per_k(stored: NDArray[np.bool_], tile: int, lanes: int) -> NDArray[np.int64]:
     """Condensed groups that each k-step needs, summed over the tiles of one side.

@@ -4,8 +4,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ..bins import BIN_COLOURS
 from ..runs import BINS
-from .picture import BIN_COLOURS
 from .run import Run, Subject, wrong_values
 
 __all__ = ["summary", "verdict"]
