@@ -4,6 +4,7 @@ Both models are given a front end that offers one OHMMA per cycle, so what they 
 OHMMA is what the accumulator costs: bank conflicts and sums in flight.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,11 +124,6 @@ def _operand_side(step_rows, step_cols, context, lanes_a, lanes_b, bank, place, 
     rows, a = _positions(step_rows[0])
     cols, b = _positions(step_cols[0])
     while True:
-        while step < len(context) and (a == 0 or b == 0):
-            step += 1
-            if step < len(context):
-                rows, a = _positions(step_rows[step])
-                cols, b = _positions(step_cols[step])
         if step == len(context) and count == 0:
             return issued, finished_issue, now
         retire = count > 0 and closed[head] and not left[head].any()
@@ -192,11 +188,6 @@ def _product_side(step_rows, step_cols, context, lanes_a, lanes_b, bank, place, 
     rows, a = _positions(step_rows[0])
     cols, b = _positions(step_cols[0])
     while True:
-        while step < len(context) and (a == 0 or b == 0):
-            step += 1
-            if step < len(context):
-                rows, a = _positions(step_rows[step])
-                cols, b = _positions(step_cols[step])
         if step == len(context) and count == 0:
             return issued, finished_issue, now
         for n in range(banks):
@@ -257,8 +248,7 @@ def operand_side(steps: Steps, banks: Banks, entries: int, hazard: int) -> tuple
     ohmma, issue, cycles : int
         OHMMA taken, cycles until the last of them is taken, cycles until the last entry retires.
     """
-    return _operand_side(steps.rows, steps.cols, steps.context, *steps.lanes, banks.bank,
-                         banks.place, banks.count, banks.depth, entries, hazard)
+    return _count(_operand_side, steps, banks, entries, hazard)
 
 
 def product_side(steps: Steps, banks: Banks, entries: int, hazard: int) -> tuple[int, int, int]:
@@ -272,5 +262,14 @@ def product_side(steps: Steps, banks: Banks, entries: int, hazard: int) -> tuple
 
     Parameters and returned values as for :func:`operand_side`.
     """
-    return _product_side(steps.rows, steps.cols, steps.context, *steps.lanes, banks.bank,
-                         banks.place, banks.count, banks.depth, entries, hazard)
+    return _count(_product_side, steps, banks, entries, hazard)
+
+
+def _count(side: Callable[..., tuple[int, int, int]], steps: Steps, banks: Banks, entries: int,
+           hazard: int) -> tuple[int, int, int]:
+    """Run a model on the k-steps that have work; the others cost nothing."""
+    work = steps.rows.any(axis=1) & steps.cols.any(axis=1)
+    if not work.any():
+        return 0, 0, 0
+    return side(steps.rows[work], steps.cols[work], steps.context[work], *steps.lanes, banks.bank,
+                banks.place, banks.count, banks.depth, entries, hazard)
