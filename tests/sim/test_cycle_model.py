@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from dstc.beats import BeatStream, tile_records
 from dstc.config import CONFIGS, get_config
 from dstc.errors import DstcError
 from dstc.formats import encode
@@ -139,27 +140,24 @@ def random_program(config, rng, tiles):
     return encode_program(items, config), loads
 
 
+def random_records(config, side, count, rng):
+    """So many tiles of ones as they go over the wire."""
+    shape = ((config.tile_m * max(count, 1), config.tile_k) if side == "A" else
+             (config.tile_k, config.tile_n * max(count, 1)))
+    tiles = encode(random_mask(shape, side, config, rng).astype(config.format.dtype), side, config)
+    return BeatStream(records=tile_records(tiles, config), order=np.arange(count, dtype=np.int32))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_programs_of_any_order(core, seed):
     """Unloaded slots, contexts in any order, micro-operations between tiles."""
     for stream in range(40):
         rng = np.random.default_rng((seed, stream))
         words, loads = random_program(TINY, rng, 60)
-        jobs = [gemm_job(
-            encode(np.where(random_mask(shape, side, TINY, rng), 1, 0).astype("f2"), "A", TINY),
-            encode(np.ones((TINY.tile_k, TINY.tile_n), "f2"), "B", TINY), config=TINY,
-            mode="dense") if side == "A" else gemm_job(
-            encode(np.ones((TINY.tile_m, TINY.tile_k), "f2"), "A", TINY),
-            encode(np.where(random_mask(shape, side, TINY, rng), 1, 0).astype("f2"), "B", TINY),
-            config=TINY, mode="dense")
-            for side, shape in (("A", (TINY.tile_m * max(loads["A"], 1), TINY.tile_k)),
-                                ("B", (TINY.tile_k, TINY.tile_n * max(loads["B"], 1))))]
+        a, b = (random_records(TINY, side, loads[side], rng) for side in "AB")
         c = rng.integers(0, 256, (loads["C"] * TINY.c_beats, TINY.c_beat_bits // 8), np.uint8)
-        keep_a, keep_b = (slice(None if loads[side] else 0) for side in "AB")
-        job = StreamJob(
-            config=TINY, words=words, a_data=jobs[0].a_data[keep_a], a_last=jobs[0].a_last[keep_a],
-            b_data=jobs[1].b_data[keep_b], b_last=jobs[1].b_last[keep_b], c_data=c,
-            d_beats=loads["D"] * TINY.c_beats)
+        job = StreamJob(config=TINY, words=words, a_data=a.data, a_last=a.last, b_data=b.data,
+                        b_last=b.last, c_data=c, d_beats=loads["D"] * TINY.c_beats)
         compare(core(TINY), job, random_stall(rng), f"program ({seed}, {stream})")
 
 

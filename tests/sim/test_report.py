@@ -4,10 +4,10 @@ import base64
 import io
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from html_page import NestedPage
 from matplotlib import image as images
 from rich.console import Console
 
@@ -19,7 +19,6 @@ from dstc_sim.report.picture import draw
 from dstc_sim.report.run import groups_per_k, wrong_values
 from dstc_sim.runs import BINS
 
-VOID = {"meta", "img", "br", "link", "hr", "input"}
 FILES = ["core.json", "core.v", "index.html", "matrices.npz", "picture.png"]
 
 
@@ -57,23 +56,12 @@ def subject():
                    command="python run.py --out 'a & b'")
 
 
-class Page(HTMLParser):
-    """Text, attributes and the text of each table; refuses tags that do not nest."""
+class Page(NestedPage):
+    """Text, and the text of each element that has an id."""
 
     def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.text, self.ids = [], [], [], {}
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append((tag, dict(attributes).get("id")))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop()[0] == tag
+        self.text, self.ids = [], {}
+        super().__init__(text)
 
     def handle_data(self, data):
         if not any(tag == "style" for tag, _ in self.open):

@@ -2,35 +2,23 @@
 
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from html_page import NestedPage
 
 from dstc_sim.explain import render
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "explain.md"
-VOID = {"meta", "link", "input", "br"}
 
 
-class Page(HTMLParser):
-    """Tags, ids and the report; refuses tags that do not nest."""
+class Page(NestedPage):
+    """The report inside the page, and its scripts."""
 
     def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.scripts, self.report = [], [], "", ""
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append((tag, dict(attributes).get("id")))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop()[0] == tag
+        self.scripts = self.report = ""
+        super().__init__(text)
 
     def handle_data(self, data):
         if self.open and self.open[-1] == ("script", "report"):
