@@ -11,9 +11,12 @@ import typer
 
 from dstc.errors import DstcError
 
-__all__ = ["AsJson", "ConfigName", "parse_shape", "print_json", "progress", "require_ending"]
+__all__ = ["AsJson", "ConfigName", "RandomC", "Seed", "parse_shape", "print_json", "progress",
+           "require_ending"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
+RandomC = Annotated[bool, typer.Option("--random-c", help="Start from a random C instead of +0.")]
 ConfigName = Annotated[str, typer.Option(help="Configuration of the core; see dstc info.")]
 
 

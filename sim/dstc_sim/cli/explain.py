@@ -10,7 +10,7 @@ import typer
 
 from dstc.errors import DstcError
 
-from .common import AsJson, ConfigName, print_json, progress, require_ending
+from .common import AsJson, ConfigName, RandomC, Seed, print_json, progress, require_ending
 
 if TYPE_CHECKING:
     from dstc_sim.explain import Explanation
@@ -40,9 +40,8 @@ def command(
     density_b: Annotated[float | None, typer.Option(
         help=f"Share of non-zeros in a random B; {DEFAULT_DENSITIES[1]} when left out.",
         show_default=False)] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
-    random_c: Annotated[bool, typer.Option(
-        "--random-c", help="Start from a random C instead of +0.")] = False,
+    seed: Seed = 0,
+    random_c: RandomC = False,
     config: ConfigName = "paper",
     mode: Annotated[str, typer.Option(
         help="sparse: skip zeros. dense: execute every OHMMA.")] = "sparse",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import AsJson, ConfigName, print_json, progress, require_ending
+from .common import AsJson, ConfigName, RandomC, Seed, print_json, progress, require_ending
 
 if TYPE_CHECKING:
     from dstc_sim.engine import Engine
@@ -34,9 +34,8 @@ def command(
     density_b: Annotated[float | None, typer.Option(
         help=f"Share of non-zeros in a random B; {DEFAULT_DENSITY} when left out.",
         show_default=False)] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
-    random_c: Annotated[bool, typer.Option(
-        "--random-c", help="Start from a random C instead of +0.")] = False,
+    seed: Seed = 0,
+    random_c: RandomC = False,
     engine: Annotated[str, typer.Option(
         help="golden: the golden model in numpy. model: the cycle model, as exact as rtl and much "
              "faster. rtl: the emitted Verilog.")] = "golden",
