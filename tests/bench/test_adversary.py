@@ -82,3 +82,23 @@ def test_torture_script(tmp_path):
     rows = json.loads((tmp_path / "x.json").read_text())["rows"]
     assert [row["case"] for row in rows] == list(CASES)
     assert "| one bank | " in (tmp_path / "x.md").read_text()
+
+
+@pytest.mark.parametrize("config", ["paper", "small", "tiny"])
+def test_table_of_real_masks(config):
+    """The page tells what the committed search has measured on real masks."""
+    docs = FOLDER.parent / "docs"
+    rows = [row for row in json.loads((docs / "results" / "adversary.json").read_text())["real"]
+            if row["config"] == config]
+
+    def slowdown(part):
+        return sum(row["busy"] for row in part) / sum(row["ohmma"] for row in part)
+
+    cnn, squeezenet = (slowdown([row for row in rows if row["source"] == source])
+                       for source in dict.fromkeys(row["source"] for row in rows))
+    light = sum(slowdown([row]) < 1.05 for row in rows)
+    worst = max((row for row in rows if row["layer"] != "head"), key=lambda row: slowdown([row]))
+    assert (f"| {config} | {cnn:.3f} | {squeezenet:.3f} | {light} of {len(rows)} | "
+            f"`{worst['layer']}`, {slowdown([worst]):.3f} "
+            f"(bound {worst['bound'] / worst['ohmma']:.3f}) |\n"
+            in (docs / "adversaries.md").read_text())
