@@ -41,6 +41,10 @@ class Config:
         Cycles of one addition, 1 to 4; the sum is in its bank one cycle later.
     slots : int
         Tiles that each operand buffer holds, 2 to 8; two already overlap loads and compute.
+    window_tiles : int
+        Tiles of a feature map that each of the two windows of the im2col unit holds: 4, 8 or 16.
+    window_spans : int
+        Spans that each of its two tables holds: 16, 32 or 64.
 
     Raises
     ------
@@ -60,6 +64,8 @@ class Config:
     collector_entries: int = 10
     adder_latency: int = 3
     slots: int = 4
+    window_tiles: int = 16
+    window_spans: int = 64
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -82,6 +88,8 @@ class Config:
         self._between("collector_entries", 2, 16)
         self._between("adder_latency", 1, 4)
         self._between("slots", 2, 8)
+        self._one_of("window_tiles", (4, 8, 16))
+        self._one_of("window_spans", (16, 32, 64))
         for lanes, tile in (("array_rows", "tile_m"), ("array_cols", "tile_n")):
             value, whole = getattr(self, lanes), getattr(self, tile)
             if value < 2 or value & (value - 1):
@@ -93,10 +101,11 @@ class Config:
                 raise DstcError(f"Configuration {lanes} must be at least an eighth of "
                                 f"{tile}={whole}, not {value}")
 
-    def _one_of(self, field: str, allowed: tuple[str, ...]) -> None:
+    def _one_of(self, field: str, allowed: tuple[str, ...] | tuple[int, ...]) -> None:
         value = getattr(self, field)
         if value not in allowed:
-            raise DstcError(f"Configuration {field} must be one of {', '.join(allowed)}, "
+            raise DstcError(f"Configuration {field} must be one of "
+                            f"{', '.join(map(str, allowed))}, "
                             f"not {value!r}")
 
     def _between(self, field: str, low: int, high: int, multiple: int = 1) -> None:
@@ -137,6 +146,48 @@ class Config:
     def dense_ohmma_per_tile(self) -> int:
         """OHMMA of one dense tile (128 in the paper)."""
         return self.dense_ohmma_per_step * self.tile_k
+
+    # Convolution (docs/convolution.md).
+
+    @property
+    def channel_blocks(self) -> int:
+        """Tiles of the next layer's feature map that one result tile makes."""
+        return self.tile_n // self.tile_k
+
+    @property
+    def channel_blocks_stop(self) -> int:
+        """First number of channel blocks that is too many."""
+        return self.channel_blocks + 1
+
+    @property
+    def tile_m_stop(self) -> int:
+        """First number of rows that is too many."""
+        return self.tile_m + 1
+
+    @property
+    def window_tiles_stop(self) -> int:
+        """First number of feature map tiles that is too many for a window."""
+        return self.window_tiles + 1
+
+    @property
+    def window_spans_stop(self) -> int:
+        """First number of spans that is too many for a table."""
+        return self.window_spans + 1
+
+    def require_convolution(self) -> None:
+        """Refuse a shape whose result tiles are no whole tiles of a feature map.
+
+        Raises
+        ------
+        DstcError
+            One sentence names the condition.
+        """
+        if self.tile_n % self.tile_k:
+            raise DstcError(f"Convolution needs tile_n to be a multiple of tile_k={self.tile_k}, "
+                            f"not {self.tile_n}")
+        if self.tile_m % self.array_cols:
+            raise DstcError("Convolution needs tile_m to be a multiple of array_cols="
+                            f"{self.array_cols}, not {self.tile_m}")
 
     # Formats.
 
@@ -223,7 +274,8 @@ CONFIGS = {
                array_rows=4, array_cols=8),
         # Eight multipliers, for tests that need thousands of tiles.
         Config(name="tiny", status="verified", tile_m=8, tile_n=8, tile_k=4,
-               array_rows=2, array_cols=4, collector_entries=4, adder_latency=2, slots=2),
+               array_rows=2, array_cols=4, collector_entries=4, adder_latency=2, slots=2,
+               window_tiles=8, window_spans=32),
     )
 }
 """Every named configuration."""

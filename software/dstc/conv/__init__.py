@@ -1,0 +1,1 @@
+"""Convolution: geometry, golden model, feature maps and programs."""
