@@ -1,1 +1,5 @@
 """Convolution: geometry, golden model, feature maps and programs."""
+
+from .geometry import ConvGeometry
+
+__all__ = ["ConvGeometry"]
