@@ -7,9 +7,10 @@ import pytest
 from scipy.signal import correlate
 
 from dstc import golden
+from dstc.conv import im2col
 from dstc.elements import ELEMENTS
 from dstc.errors import DstcError
-from dstc.pruned_cnn import LAYERS, Network, im2col, load_digits, lower
+from dstc.pruned_cnn import LAYERS, Network, load_digits, lower
 
 FP16, INT8 = ELEMENTS["fp16"], ELEMENTS["int8"]
 INNER = "block1.conv2"
@@ -33,34 +34,6 @@ def correlated(x, weight, bias, stride, padding):
             for plane, kernel in zip(x, kernels, strict=True)) + offset
         for kernels, offset in zip(weight.astype(np.float64), bias, strict=True)])
     return full[:, ::stride, ::stride]
-
-
-@pytest.mark.parametrize("shape, kernel, stride, padding", [
-    ((1, 1, 1), 1, 1, 0), ((3, 5, 4), 3, 1, 1), ((2, 7, 7), 3, 2, 1), ((2, 6, 9), 1, 2, 0),
-    ((2, 5, 5), 5, 1, 0), ((4, 6, 5), 2, 3, 2)])
-def test_im2col_by_loops(shape, kernel, stride, padding):
-    rng = np.random.default_rng(sum(shape))
-    x = rng.integers(1, 100, shape)
-    channels, height, width = shape
-    out = [(side + 2 * padding - kernel) // stride + 1 for side in (height, width)]
-    expected = np.zeros((channels * kernel * kernel, out[0] * out[1]), x.dtype)
-    for c in range(channels):
-        for i in range(kernel):
-            for j in range(kernel):
-                for y in range(out[0]):
-                    for z in range(out[1]):
-                        row, col = y * stride + i - padding, z * stride + j - padding
-                        if 0 <= row < height and 0 <= col < width:
-                            expected[(c * kernel + i) * kernel + j,
-                                     y * out[1] + z] = x[c, row, col]
-    assert np.array_equal(im2col(x, kernel, stride, padding), expected)
-
-
-def test_im2col_of_a_batch():
-    x = np.random.default_rng(3).integers(1, 100, (4, 2, 5, 6))
-    batch = im2col(x, 3, 2, 1)
-    assert all(np.array_equal(one, im2col(single, 3, 2, 1))
-               for one, single in zip(batch, x, strict=True))
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -113,7 +86,7 @@ def test_captured_activations_are_the_networks(network, digits, number):
     assert np.count_nonzero(captured != x) <= 3
     assert np.array_equal(captured == 0, x == 0)
     assert 0.35 <= np.mean(x == 0) <= 0.60
-    assert 0.40 <= np.mean(im2col(x, 3, 1, 1) == 0) <= 0.60
+    assert 0.40 <= np.mean(im2col(x, LAYERS[INNER].geometry(14, 14)) == 0) <= 0.60
 
 
 @pytest.mark.parametrize("name", LAYERS)

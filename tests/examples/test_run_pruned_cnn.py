@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dstc.pruned_cnn import LAYERS, Network, im2col, load_digits
+from dstc.conv import im2col
+from dstc.pruned_cnn import LAYERS, Network, load_digits
 from dstc_sim.engine import RtlEngine
 from dstc_sim.runs import SimulationError
 
@@ -110,10 +111,9 @@ def test_readme_states_what_is_shipped():
     zeros = {name: np.zeros(2) for name in LAYERS}
 
     def watch(name, x):
-        layer = LAYERS[name]
         # Padding enters the mask as False, a zero like the others.
         stored = x != 0
-        lowered = im2col(stored, layer.kernel, layer.stride, layer.padding)
+        lowered = im2col(stored, LAYERS[name].geometry(*x.shape[2:]))
         zeros[name] += [np.count_nonzero(~mask) / mask[0].size for mask in (stored, lowered)]
         return network.convolve(name, x)
 

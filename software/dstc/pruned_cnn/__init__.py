@@ -4,8 +4,7 @@ The weights were trained and pruned by ``examples/pruned_cnn/train.py``; where t
 digits come from is written in ``examples/pruned_cnn/README.md``.
 """
 
-from .lowering import im2col
 from .network import LAYERS, Layer, Network, load_digits
 from .operands import Lowered, lower
 
-__all__ = ["LAYERS", "Layer", "Lowered", "Network", "im2col", "load_digits", "lower"]
+__all__ = ["LAYERS", "Layer", "Lowered", "Network", "load_digits", "lower"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..conv import ConvGeometry, im2col
 from ..errors import DstcError
-from .lowering import im2col
 
 __all__ = ["LAYERS", "Layer", "Network", "load_digits"]
 
@@ -27,7 +27,7 @@ class Layer:
     inputs, outputs : int
         Channels.
     kernel, stride, padding : int
-        As :func:`dstc.pruned_cnn.im2col` takes them.
+        Side of the square kernel, step in both directions, zeros added on all four edges.
     pruned : bool
         Whether weights were pruned; the first and the last layer stay dense.
     """
@@ -40,11 +40,10 @@ class Layer:
     padding: int
     pruned: bool = True
 
-    def output_size(self, size: tuple[int, ...]) -> tuple[int, int]:
-        """Height and width that leave the layer when ``size`` enters it."""
-        height, width = ((side + 2 * self.padding - self.kernel) // self.stride + 1
-                         for side in size)
-        return height, width
+    def geometry(self, height: int, width: int) -> ConvGeometry:
+        """The layer when a feature map of that size enters it."""
+        return ConvGeometry(channels=self.inputs, height=height, width=width, outputs=self.outputs,
+                            kernel=self.kernel, stride=self.stride, pads=self.padding)
 
 
 LAYERS = {
@@ -115,12 +114,11 @@ class Network:
 
     def convolve(self, name: str, x: np.ndarray) -> np.ndarray:
         """One layer: FP16 (N, C, H, W) to FP32 (N, M, OH, OW)."""
-        layer = self.layer(name)
-        kernel = self.weights[name].reshape(layer.outputs, -1).astype(np.float64)
-        product = kernel @ im2col(x.astype(np.float64), layer.kernel, layer.stride, layer.padding)
+        geometry = self.layer(name).geometry(*x.shape[2:])
+        kernel = self.weights[name].reshape(geometry.outputs, -1).astype(np.float64)
+        product = kernel @ im2col(x.astype(np.float64), geometry).swapaxes(1, 2)
         product += self.biases[name][:, np.newaxis]
-        return product.astype(np.float32).reshape(
-            x.shape[0], layer.outputs, *layer.output_size(x.shape[2:]))
+        return product.astype(np.float32).reshape(x.shape[0], *geometry.out_shape)
 
     def logits(self, images: np.ndarray, convolve: Convolve | None = None) -> np.ndarray:
         """The answers to some images.

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..conv import im2col, weight_matrix
 from ..elements import Element
 from ..errors import DstcError
-from .lowering import im2col
 from .network import Network
 
 __all__ = ["Lowered", "lower"]
@@ -68,9 +68,9 @@ def lower(network: Network, name: str, x: np.ndarray, element: Element) -> Lower
     if x.ndim != 3 or x.shape[0] != layer.inputs:
         raise DstcError(f"Feature map of {name} must have shape ({layer.inputs}, H, W), "
                         f"not {x.shape}")
-    weight, bias = network.weights[name], network.biases[name]
-    a = weight.reshape(layer.outputs, -1).astype(np.float64)
-    b = im2col(x.astype(np.float64), layer.kernel, layer.stride, layer.padding)
+    geometry, bias = layer.geometry(*x.shape[1:]), network.biases[name]
+    a = weight_matrix(network.weights[name].astype(np.float64), geometry).T
+    b = im2col(x.astype(np.float64), geometry).T
     scale = np.ones((layer.outputs, 1))
     if not element.is_float:
         step_a, step_b = _step(a, axis=1), _step(b, axis=None)
@@ -81,7 +81,7 @@ def lower(network: Network, name: str, x: np.ndarray, element: Element) -> Lower
     return Lowered(
         a=a.astype(element.dtype), b=b.astype(element.dtype),
         c=np.repeat(c.astype(element.acc_dtype), b.shape[1], axis=1), scale=scale,
-        output_shape=(layer.outputs, *layer.output_size(x.shape[1:])))
+        output_shape=geometry.out_shape)
 
 
 def _step(values: np.ndarray, axis: int | None) -> np.ndarray:
