@@ -15,7 +15,7 @@ from .errors import DstcError
 from .formats import EncodedMatrix
 from .isa import CONTEXTS, WARP_BITS, Instruction, encode, spec_of, warp_words
 
-__all__ = ["MODES", "STYLES", "Job", "gemm_job"]
+__all__ = ["MODES", "STYLES", "Job", "gemm_job", "tile_words"]
 
 MODES = ("sparse", "dense")
 STYLES = ("tile", "spwmma", "micro")
@@ -118,7 +118,7 @@ def gemm_job(a: EncodedMatrix, b: EncodedMatrix, c: NDArray | None = None, *, co
     occupied_a, occupied_b = _occupied(a, mode), _occupied(b, mode)
     order_a, order_b, pairs = _pair_orders(occupied_a, occupied_b)
     if style == "tile":
-        words = _tile_words(occupied_a, occupied_b, c is not None, mode == "dense", config)
+        words = tile_words(occupied_a, occupied_b, c is not None, mode == "dense", config)
     else:
         block = _spwmma_block if style == "spwmma" else _micro_block
         words = _block_words(pairs, c is not None,
@@ -178,8 +178,23 @@ def _warp_bitmaps(occupied: NDArray[np.bool_]) -> NDArray[np.uint64]:
     return np.packbits(padded, axis=1, bitorder="little").view("<u4").astype(np.uint64)
 
 
-def _tile_words(occupied_a: NDArray[np.bool_], occupied_b: NDArray[np.bool_], with_c: bool,
-                dense: bool, config: Config) -> NDArray[np.uint64]:
+def tile_words(occupied_a: NDArray[np.bool_], occupied_b: NDArray[np.bool_], with_c: bool,
+               dense: bool, config: Config) -> NDArray[np.uint64]:
+    """One ``TILE`` for every output tile, row by row, its ``LDC`` and ``STC``, and ``HALT``.
+
+    Parameters
+    ----------
+    occupied_a, occupied_b : numpy.ndarray
+        ``bool[outer tiles, k-tiles]``: which tiles take part.
+    with_c, dense : bool
+        Whether C is loaded, and whether every OHMMA is executed.
+    config : Config
+
+    Raises
+    ------
+    DstcError
+        If there are more k-tiles than ``TILE`` can count.
+    """
     k_tiles = occupied_a.shape[1]
     limit = next(f for f in spec_of("TILE").fields if f.name == "ktiles").stop(config)
     if k_tiles >= limit:

@@ -1,4 +1,5 @@
-// Runs whole programs on a verilated core; the counterpart of core.py.
+// Runs whole programs on a verilated component with streams; the counterpart of streams.py, which
+// puts the names of the streams in front: INPUTS(F) and OUTPUTS(F) apply F to each.
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -30,16 +31,25 @@ struct Stream {
     uint64_t stall;
 };
 
+struct Space {
+    uint8_t* data;
+    uint8_t* last;
+    uint64_t beats;
+    uint64_t bytes;
+    uint64_t stall;
+};
+
+#define ONE(name) +1
+constexpr int IN = 0 INPUTS(ONE), OUT = 0 OUTPUTS(ONE);
+
 struct Run {
-    Stream instr, a, b, c;
-    uint8_t* d_data;
-    uint8_t* d_last;
-    uint64_t d_capacity, d_bytes, d_stall;
-    uint64_t states[5];
+    Stream inputs[IN];
+    Space outputs[OUT];
+    uint64_t states[IN + OUT];
     uint64_t max_cycles, quiet_limit, resume;
     // Results.
     uint64_t outcome, cycles, status, handshakes;
-    uint64_t moved[5];
+    uint64_t moved[IN + OUT];
     uint64_t counters[7];
 };
 
@@ -77,6 +87,25 @@ struct Source {
     void taken() {
         ++next;
         valid = 0;
+    }
+};
+
+// One stream out of the core.
+struct Sink {
+    const Space& into;
+    const uint8_t* payload;
+    uint64_t size;
+    const CData& valid;
+    CData& ready;
+    Random random;
+    uint64_t next = 0;
+
+    void drive() { ready = !random.below(into.stall); }
+    bool fires() const { return valid && ready; }
+    bool full() const { return next == into.beats; }
+    void take() {
+        std::memcpy(into.data + next * into.bytes, payload, into.bytes);
+        into.last[next++] = payload[into.bytes] & 1;
     }
 };
 
@@ -131,9 +160,10 @@ private:
 
 // Reset, or continue after HALT by the pulse that the core offers for that.
 void Simulation::begin(const Run& run) {
-    m_top->PORT(instr, valid) = m_top->PORT(a, valid) = 0;
-    m_top->PORT(b, valid) = m_top->PORT(c, valid) = 0;
-    m_top->PORT(d, ready) = 0;
+#define QUIET(name) m_top->PORT(name, valid) = 0;
+#define CLOSED(name) m_top->PORT(name, ready) = 0;
+    INPUTS(QUIET)
+    OUTPUTS(CLOSED)
     CData& pulse = run.resume ? m_top->resume : m_top->rst;
     pulse = 1;
     for (int n = 0; n < (run.resume ? 1 : 2); ++n) {
@@ -154,31 +184,31 @@ void Simulation::run(Run& run) {
     Vtop& top = *m_top;
     const uint64_t* state = run.states;
     auto random = [&state] { return Random{*state++}; };
-#define SOURCE(name)                                                       \
-    Source {                                                               \
-        run.name, raw(top.PORT(name, payload)), sizeof top.PORT(name, payload), \
-            top.PORT(name, valid), top.PORT(name, ready), random()          \
-    }
-    Source sources[] = {
-        SOURCE(instr), SOURCE(a), SOURCE(b), SOURCE(c),
-    };
+    const Stream* input = run.inputs;
+    const Space* output = run.outputs;
+#define SOURCE(name)                                                                   \
+    Source{*input++, raw(top.PORT(name, payload)), sizeof top.PORT(name, payload),     \
+           top.PORT(name, valid), top.PORT(name, ready), random()},
+#define SINK(name)                                                                     \
+    Sink{*output++, raw(top.PORT(name, payload)), sizeof top.PORT(name, payload),      \
+         top.PORT(name, valid), top.PORT(name, ready), random()},
+    Source sources[] = {INPUTS(SOURCE)};
+    Sink sinks[] = {OUTPUTS(SINK)};
     for (const Source& source : sources)
         if (source.from.bytes + (source.from.last ? 1 : 0) > source.size)
             throw std::runtime_error("a beat is wider than its port");
-    if (run.d_bytes + 1 > sizeof top.PORT(d, payload))
-        throw std::runtime_error("a D beat is wider than its port");
-    Random d_random = random();
-    const uint8_t* d_payload = raw(top.PORT(d, payload));
+    for (const Sink& sink : sinks)
+        if (sink.into.bytes + 1 > sink.size)
+            throw std::runtime_error("a beat is wider than its port");
 
     begin(run);
     uint64_t quiet = 0;
     uint64_t cycle = 0;
-    uint64_t beats = 0;
     Outcome outcome = CYCLE_LIMIT;
     bool stopped = false;
     for (; cycle < run.max_cycles; ++cycle) {
         for (Source& source : sources) source.drive();
-        top.PORT(d, ready) = !d_random.below(run.d_stall);
+        for (Sink& sink : sinks) sink.drive();
         settle();
         if (top.status & 6) {
             outcome = STOPPED;
@@ -186,19 +216,21 @@ void Simulation::run(Run& run) {
             break;
         }
         bool moved = false;
-        bool fires[4];
-        for (int n = 0; n < 4; ++n) moved |= fires[n] = sources[n].fires();
-        if (top.PORT(d, valid) && top.PORT(d, ready)) {
-            if (beats == run.d_capacity) {
-                outcome = TOO_MANY_BEATS;
-                break;
-            }
-            std::memcpy(run.d_data + beats * run.d_bytes, d_payload, run.d_bytes);
-            run.d_last[beats++] = d_payload[run.d_bytes] & 1;
+        bool fires[IN];
+        for (int n = 0; n < IN; ++n) moved |= fires[n] = sources[n].fires();
+        bool overflow = false;
+        for (Sink& sink : sinks) {
+            if (!sink.fires()) continue;
+            overflow |= sink.full();
+            if (!sink.full()) sink.take();
             moved = true;
         }
+        if (overflow) {
+            outcome = TOO_MANY_BEATS;
+            break;
+        }
         edge();
-        for (int n = 0; n < 4; ++n)
+        for (int n = 0; n < IN; ++n)
             if (fires[n]) sources[n].taken();
         quiet = moved ? 0 : quiet + 1;
         if (quiet == run.quiet_limit) {
@@ -210,17 +242,19 @@ void Simulation::run(Run& run) {
     if (!stopped) settle();
     run.outcome = outcome;
     run.cycles = cycle;
-    run.moved[4] = beats;
     run.status = top.status;
     run.handshakes = 0;
-    for (int n = 0; n < 4; ++n) {
+    for (int n = 0; n < IN; ++n) {
         run.moved[n] = sources[n].next;
         run.handshakes |= uint64_t(sources[n].valid | sources[n].ready << 1) << 2 * n;
     }
-    run.handshakes |= uint64_t(top.PORT(d, valid) | top.PORT(d, ready) << 1) << 8;
+    for (int n = 0; n < OUT; ++n) {
+        run.moved[IN + n] = sinks[n].next;
+        run.handshakes |= uint64_t(sinks[n].valid | sinks[n].ready << 1) << 2 * (IN + n);
+    }
     // The counters are final one cycle after the core has stopped.
     for (Source& source : sources) source.valid = 0;
-    top.PORT(d, ready) = 0;
+    for (Sink& sink : sinks) sink.ready = 0;
     settle();
     edge();
     settle();
