@@ -1,0 +1,1 @@
+"""The convolution units around the core: im2col and epilogue."""
