@@ -7,12 +7,13 @@ from typing import Any
 
 from ..errors import DstcError
 
-__all__ = ["ConvGeometry"]
+__all__ = ["ConvGeometry", "Extents"]
 
 LIMIT = 1 << 24
 """No extent, step or pad is larger."""
 
 Extents = int | Sequence[int]
+"""One number for several directions, or one for each."""
 
 
 @dataclass(frozen=True, init=False)
