@@ -1,6 +1,6 @@
 """What a simulated core takes and gives, the same for every simulator."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Protocol
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from dstc.beats import BeatStream
 from dstc.config import Config
+from dstc.conv.words import ConvErrorCode
 from dstc.errors import DstcError
+from dstc.isa import ErrorCode
 
 __all__ = ["BINS", "COUNTERS", "ERROR_CODES", "MAX_CYCLES", "QUIET_LIMIT", "STREAMS", "CoreJob",
            "CoreRun", "CoreSimulator", "Ending", "Outcome", "SimulationError", "Stall", "Status",
@@ -35,15 +37,7 @@ The longest wait of a working core, a full operand buffer worked off in dense mo
 ``slots * tile_k * 64`` cycles, at most 16,384.
 """
 
-ERROR_CODES = {
-    1: "illegal opcode",
-    2: "reserved bits not zero",
-    3: "field out of range",
-    4: "OHMMA without BOHMMA",
-    5: "A record of wrong length",
-    6: "B record of wrong length",
-    7: "warp bitmap past the k-tiles",
-}
+ERROR_CODES = {int(code): code.meaning for code in (*ErrorCode, *ConvErrorCode)}
 """Meanings of the error codes in the core's status."""
 
 
@@ -138,13 +132,13 @@ class Stall:
         """A stream waits when a uniform 32-bit number is below its threshold."""
         return {stream: int(getattr(self, stream) * 2**32) for stream in STREAMS}
 
-    def states(self) -> dict[str, int]:
+    def states(self, streams: Sequence[str] = STREAMS) -> dict[str, int]:
         """Start of each stream's generator, splitmix64 in every simulator.
 
         Equal patterns everywhere make runs of the same job equal in every cycle.
         """
         return {stream: (8 * self.seed + n) * 0xD1342543DE82EF95 % 2**64
-                for n, stream in enumerate(STREAMS, start=1)}
+                for n, stream in enumerate(streams, start=1)}
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from .config import Config
 from .errors import DstcError
 from .formats import EncodedMatrix
+from .formats.layout import warp_bitmaps
 
-__all__ = ["BeatStream", "TileRecords", "result_beats", "result_matrix", "tile_records"]
+__all__ = ["BeatStream", "TileRecords", "encoded_records", "result_beats", "result_matrix",
+           "tile_records"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,6 +73,57 @@ def tile_records(encoded: EncodedMatrix, config: Config) -> TileRecords:
     places += np.arange(encoded.nnz)
     data.reshape(-1).view(config.format.dtype)[places] = encoded.values
     return TileRecords(data=data, starts=starts)
+
+
+def encoded_records(records: TileRecords, shape: tuple[int, int], config: Config
+                    ) -> EncodedMatrix:
+    """The operand of side A whose tile records these are; inverse of :func:`tile_records`.
+
+    Parameters
+    ----------
+    records : TileRecords
+        All tiles, in the order of the encoded matrix.
+    shape : tuple of int
+        M and K.
+    config : Config
+
+    Raises
+    ------
+    DstcError
+        If there are more or fewer records, or one has another length than its bitmaps say, a bit
+        outside of the matrix, or a zero among its values.
+    """
+    width, depth = config.tile_m, config.tile_k
+    grid = -(-shape[0] // width), -(-shape[1] // depth)
+    beat_bytes = config.a_beat_bits // 8
+    if records.starts.size - 1 != grid[0] * grid[1] or records.data.shape[1] != beat_bytes:
+        raise DstcError(f"Matrix of {shape[0]} x {shape[1]} must have {grid[0] * grid[1]} records "
+                        f"with beats of {beat_bytes} bytes, not {records.starts.size - 1} of "
+                        f"{records.data.shape[1]}")
+    bitmap_bytes = depth * width // 8
+    bitmap_beats = -(-bitmap_bytes // beat_bytes)
+    first = records.starts[:-1]
+    lengths = np.diff(records.starts)
+    if (lengths < bitmap_beats).any():
+        raise DstcError(f"Tile record must have at least {bitmap_beats} beats, "
+                        f"not {lengths.min()}")
+    octets = records.data[first[:, None] + np.arange(bitmap_beats)].reshape(first.size, -1)
+    bitmaps = np.zeros((first.size, depth, 4), np.uint8)
+    bitmaps[:, :, :width // 8] = octets[:, :bitmap_bytes].reshape(first.size, depth, width // 8)
+    words = bitmaps.view("<u4").reshape(*grid, depth)
+    counts = np.bitwise_count(words).sum(axis=-1, dtype=np.int64).ravel()
+    wanted = bitmap_beats + -(-counts // config.a_beat_values)
+    wrong = np.flatnonzero(wanted != lengths)
+    if wrong.size:
+        raise DstcError(f"Tile record {wrong[0]} must have {wanted[wrong[0]]} beats for its "
+                        f"{counts[wrong[0]]} values, not {lengths[wrong[0]]}")
+    offsets = np.append(0, np.cumsum(counts))
+    places = np.repeat((first + bitmap_beats) * config.a_beat_values - offsets[:-1], counts)
+    values = records.data.reshape(-1).view(config.format.dtype)[places + np.arange(places.size)]
+    return EncodedMatrix(side="A", shape=shape, tile_outer=width, tile_k=depth,
+                         element=config.element,
+                         warp=warp_bitmaps((counts != 0).reshape(grid)), bitmaps=words,
+                         offsets=offsets, values=values)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -195,7 +195,8 @@ def test_core_that_stops_with_an_error_is_no_result(monkeypatch):
             return real.run(StreamJob.of(job, words=words), **options)
 
     monkeypatch.setattr(engine, "_core", lambda config: Broken())
-    with pytest.raises(SimulationError, match=r"^Core stopped with error 1 \(illegal opcode\) at "):
+    wanted = r"^Core stopped with error 1 \(the opcode is not in the table\) at "
+    with pytest.raises(SimulationError, match=wanted):
         engine.run(a, b, c, config=TINY)
 
 

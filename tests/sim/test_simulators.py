@@ -117,7 +117,8 @@ def test_core_that_sends_too_much_is_caught(name):
 def test_error_status_is_reported(name):
     run = simulator(name).run(echo_job(words=[STC, STC, 0x77, STC, HALT]))
     assert run.status == Status(busy=True, halted=False, error=True, code=3, address=2)
-    assert str(run.status) == "error 3 (field out of range) at word 2"
+    assert str(run.status) == ("error 3 (a field is outside the range that the configuration gives "
+                               "it) at word 2")
 
 
 @pytest.mark.parametrize("flaw, port, cycle", [

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +29,10 @@ class _Stream(ctypes.Structure):
 
 @dataclass(frozen=True, eq=False)
 class StreamInput:
-    """What a stream offers: ``uint8[beats, bytes]`` and, of a stream with ``last``, that bit."""
+    """What a stream offers: ``uint8[beats, bytes]``, or one item for each beat, and, of a stream
+    with ``last``, that bit."""
 
-    data: NDArray[np.uint8]
+    data: NDArray[Any]
     last: NDArray[np.bool_] | None = None
 
 
@@ -149,7 +151,7 @@ class StreamModel:
             counters=dict(zip(COUNTERS, run.counters, strict=True)), seconds=seconds)
 
     def _checked(self, name: str, stream: StreamInput
-                 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+                 ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """Contiguous arrays of the right size, which the harness reads by address."""
         data, size = np.ascontiguousarray(stream.data), self._inputs[name]
         last = None if stream.last is None else np.ascontiguousarray(stream.last, np.bool_)

@@ -6,15 +6,32 @@ stands in the way of the core's instructions.  A word is an instruction with the
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 from ..config import Config
 from ..isa import WORD_BITS, ErrorCode, FieldSpec, InstructionSpec, ProgramError
 
 __all__ = ["EPILOGUE_WORDS", "GATHER_WORDS", "MULTIPLIER", "SHIFT", "SHIFT_STOP", "SPAN_FIELDS",
-           "Span", "pack", "parameter_words", "word_spec"]
+           "WINDOWS", "ConvErrorCode", "Span", "pack", "parameter_words", "word_spec"]
 
 WINDOWS = 2
 """Feature windows, and span tables: one is filled while the other is read."""
+
+
+class ConvErrorCode(IntEnum):
+    """Why the units around the core stopped, as in ``status.code``; the core's own codes, of
+    :class:`dstc.isa.ErrorCode`, are lower."""
+
+    FEATURE_RECORD = 8
+    GATHER_WORD = 9
+    POST_WORD = 10
+
+    @property
+    def meaning(self) -> str:
+        """One line for documents and messages."""
+        return {8: "a tile record of the feature map has its `last` on the wrong beat",
+                9: "a word of the im2col unit is illegal, or a tile record gets too many k-steps",
+                10: "a word of the epilogue is illegal"}[self]
 
 
 def _bit(name: str, lsb: int, meaning: str) -> FieldSpec:
