@@ -120,6 +120,8 @@ def convolution(x: NDArray[Any], w: NDArray[Any], geometry: ConvGeometry, epilog
     DstcError
         If shapes or types do not fit, or an int8 sum might not fit INT32.
     """
+    if x.shape != geometry.x_shape:
+        raise DstcError(f"Feature map must have the shape {geometry.x_shape}, not {x.shape}")
     if w.shape != geometry.w_shape:
         raise DstcError(f"Convolution weights must have the shape {geometry.w_shape}, "
                         f"not {w.shape}")
