@@ -26,7 +26,8 @@ class RunResult:
     shape : tuple of int
         M, N, K.
     out : numpy.ndarray
-        M x N of the accumulator type.
+        M x N of the accumulator type; of a convolution, its result in the shape and type asked
+        for.
     cycles : int or None
         Cycles of the core, from its own counters; None where nothing counted.
     dense_cycles : int
@@ -89,10 +90,11 @@ class RunResult:
 def check(result: RunResult, expected: RunResult | NDArray[Any]) -> bool:
     """Whether two results are equal in every bit.
 
-    NaN equals NaN only if all 32 bits are equal, and -0 differs from +0.
+    NaN equals NaN only if all bits are equal, and -0 differs from +0.
     """
     want = expected.out if isinstance(expected, RunResult) else expected
     if (result.out.shape, result.out.dtype) != (want.shape, want.dtype):
         return False
-    return bool(np.array_equal(np.ascontiguousarray(result.out).view(np.uint32),
-                               np.ascontiguousarray(want).view(np.uint32)))
+    bits = f"u{want.dtype.itemsize}"
+    return bool(np.array_equal(np.ascontiguousarray(result.out).view(bits),
+                               np.ascontiguousarray(want).view(bits)))

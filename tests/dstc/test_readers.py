@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 
 from dstc.config import CONFIGS
 from dstc.formats import encode, save
-from dstc.readers import read_matrix
+from dstc.readers import read_array, read_matrix
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 real_data = pytest.mark.skipif(not DATA.is_dir(), reason="the real workloads are not here")
@@ -46,6 +46,17 @@ def test_npz(tmp_path, store):
         "not 2 (layer/w, x)")
     assert refusal(f"{tmp_path}/two.npz:y") == (
         f"Array of {tmp_path}/two.npz must be one of layer/w, x, not y")
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (2, 3), (1, 2, 3, 4, 5)])
+def test_arrays_of_any_shape(tmp_path, shape):
+    array = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    np.save(tmp_path / "x.npy", array)
+    np.savez(tmp_path / "x.npz", other=sparse(), w=array)
+    for path in (tmp_path / "x.npy", f"{tmp_path}/x.npz:w"):
+        got = read_array(path)
+        assert (got.dtype, got.shape) == (array.dtype, shape)
+        assert_array_equal(got, array)
 
 
 @pytest.mark.parametrize("compressed", [True, False])

@@ -95,6 +95,12 @@ def print_product(report: dict[str, Any]) -> None:
         "engine": f"{report['engine']} ({where}), {report['seconds']:.2f} s",
         "OHMMA": f"{ohmma['executed']:,} executed, {ohmma['dense']:,} dense",
     }
+    if geometry := report.get("geometry"):
+        shapes = [" x ".join(map(str, extents)) for extents in (
+            (geometry["channels"], geometry["height"], geometry["width"]), geometry["kernel"],
+            (geometry["outputs"], geometry["out_height"], geometry["out_width"]))]
+        rows = {"convolution": f"{geometry['images']} of {shapes[0]}, kernel {shapes[1]}, to "
+                               f"{shapes[2]}", **rows}
     if report["cycles"] is not None:
         rows["cycles"] = (f"{report['cycles']:,}, dense {report['dense_cycles']:,}: "
                           f"{report['speedup']:.2f}x faster")
