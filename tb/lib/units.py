@@ -49,6 +49,7 @@ ARGUMENTS = {
     "token": lambda config: (_token(config),),
     "token, depth": lambda config: (_token(config), 8),
     "slots": lambda config: (config.slots,),
+    "tile rows": lambda config: (config, config.tile_m),
 }
 
 UNITS = {
@@ -72,5 +73,8 @@ UNITS = {
     "c_load": Unit("dstc_hdl.tile_port", "CLoad"),
     "drain": Unit("dstc_hdl.tile_port", "Drain"),
     "performance_counters": Unit("dstc_hdl.performance", "PerformanceCounters"),
+    "epilogue": Unit("dstc_hdl.epilogue", "Epilogue"),
+    "record_packer": Unit("dstc_hdl.conv.record_packer", "RecordPacker", "tile rows"),
+    "im2col": Unit("dstc_hdl.conv.im2col", "Im2col"),
     "core": Unit("dstc_hdl.core", "Core"),
 }

@@ -40,7 +40,7 @@ class SpanTables(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.spans = spans = memory.Memory(
+        m.submodules.memory = spans = memory.Memory(
             shape=span_layout(self._config), depth=WINDOWS * self._config.window_spans, init=[])
         write, read = spans.write_port(), spans.read_port()
         m.d.comb += [
