@@ -12,14 +12,17 @@ LIMITS = {
     "no work": "No k-step has a non-zero on both sides.",
     "effectual MACs": "At least three quarters of the multipliers work in every OHMMA: no other "
                       "way of packing the same non-zeros would gain more than a third.",
-    "few rows": "The matrix A ends within its groups of rows; with all its elements non-zero it "
-                "would leave these lanes empty as well.",
-    "few columns": "The same of B: few output channels, or few in a group of the convolution.",
-    "fragments of A": "The non-zeros of a k-step of A leave the last group of rows part empty.",
-    "fragments of B": "The same of B and its groups of columns.",
-    "loads of A": "Reading the tiles of A, once for each tile of columns, takes longer than the "
+    "few rows": "A has so few rows that a dense A would leave the same lanes of its groups empty.",
+    "few columns": "B has so few columns, or so few in a group of the convolution, that a dense B "
+                   "would leave the same lanes of its groups empty.",
+    "fragments of A": "The non-zeros of A in a k-step are no multiple of a group of rows, so the "
+                      "last group is part empty.",
+    "fragments of B": "The non-zeros of B in a k-step are no multiple of a group of columns, so "
+                      "the last group is part empty.",
+    "loads of A": "Reading the tiles of A, again for each tile of columns, takes longer than the "
                   "OHMMA.",
-    "loads of B": "The same of B, once for each tile of rows.",
+    "loads of B": "Reading the tiles of B, again for each tile of rows, takes longer than the "
+                  "OHMMA.",
     "tile pairs": "Starting each pair of occupied tiles takes longer than its OHMMA.",
     "drains": "Sending the results takes longer than the OHMMA.",
 }
