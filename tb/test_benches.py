@@ -22,6 +22,7 @@ ALSO = {
     "outer_product_array": tuple((f"tiny-{name}", "icarus", "initial") for name in FLOATS),
     "c_load": (("paper-int8", "icarus", "initial"),),
     "adder": (("paper-int8", "icarus", "initial"), ("paper-int8", "verilator", "unknown")),
+    "epilogue": (("tiny-int8", "icarus", "unknown"),),
 }
 CORE = (*USUAL, ("tiny", "verilator", "unknown"), ("paper", "verilator", "unknown"),
         ("paper-int8", "verilator", "unknown"),
