@@ -1,6 +1,6 @@
 """Convolutions on the emitted core with im2col unit and epilogue."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dstc.beats import TileRecords, encoded_records, result_beats, tile_records
 from dstc.config import Config
 from dstc.conv import ConvGeometry, Epilogue, decode_map, encode_map, weight_matrix
+from dstc.conv.chain import ChainLayer, check_chain
 from dstc.conv.featuremap import map_matrix, matrix_map
 from dstc.conv.program import ConvJob, conv_job, dense_ohmma
 from dstc.errors import DstcError
@@ -113,6 +114,46 @@ class ConvEngine:
         job = conv_job(records, weights, geometry, epilogue, c_data=c, config=config)
         run = self._model(config).run(job, stall=self._stall)
         return self._result(run, job)
+
+    def run_chain(self, layers: Sequence[ChainLayer], source: str, x: NDArray[Any], *,
+                  config: Config) -> dict[str, ConvResult]:
+        """A chain of convolutions of one image.
+
+        What a layer sent is what later layers take, beat by beat: nothing is decoded or encoded
+        in between.
+
+        Parameters
+        ----------
+        layers : sequence of ChainLayer
+        source : str
+            Name of the feature map that enters.
+        x : numpy.ndarray, shape (C, H, W)
+            That feature map.
+        config : Config
+
+        Returns
+        -------
+        dict of ConvResult
+            By layer.
+
+        Raises
+        ------
+        DstcError, SimulationError
+            As :func:`dstc.conv.chain.check_chain` and :meth:`run`.
+        """
+        check_chain(layers, source)
+        maps: dict[str, TileRecords] = {source: tile_records(encode_map(x, config), config)}
+        sums: dict[str, NDArray[np.uint8]] = {}
+        results = {}
+        for layer in layers:
+            result = self.run(maps[layer.x], layer.w, layer.geometry, layer.epilogue,
+                              c=None if layer.c is None else sums[layer.c], config=config)
+            if result.y is not None:
+                maps[layer.name] = result.y
+            if result.beats is not None:
+                sums[layer.name] = result.beats
+            results[layer.name] = result
+        return results
 
     def _result(self, run: ConvRun, job: ConvJob) -> ConvResult:
         geometry, config = job.geometry, job.config
