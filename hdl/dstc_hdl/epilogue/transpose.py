@@ -28,8 +28,8 @@ class TransposeBuffer(wiring.Component):
 
     Timing: one beat per cycle in, one token per cycle out, ``blocks * tile_k * tile_m / S`` tokens
     for a tile.  The first one is on offer 2 cycles after the last beat was taken, or in the cycle
-    after the last one of the tile before.  A beat is taken unless both halves hold whole tiles;
-    a half is free in the cycle after its last token was read, one before it can be taken.
+    after the last one of the tile before was taken.  A beat is taken unless both halves hold
+    tiles; a half is free from the cycle in which its last token is first on offer.
 
     Parameters
     ----------

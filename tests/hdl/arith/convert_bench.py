@@ -51,11 +51,16 @@ class Compiled:
         Name of a result to its unit, whose result is ``o``.
     name : str
         Name of the Verilog module.
+
+    Attributes
+    ----------
+    emitted : Emitted
     """
 
     def __init__(self, units, name):
         self._latency, = {unit.latency for unit in units.values()}
-        self._model = VectorModel(emit(_Bundle(units), name))
+        self.emitted = emit(_Bundle(units), name)
+        self._model = VectorModel(self.emitted)
 
     def run(self, **operands):
         """Every result to an array, aligned with the operands."""
