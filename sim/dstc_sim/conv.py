@@ -68,7 +68,7 @@ class ConvEngine:
     """
 
     def __init__(self, *, stall: Stall | None = None) -> None:
-        self._stall = stall
+        self.stall = stall
         self._models: dict[Config, ConvModel] = {}
 
     def prepare(self, config: Config) -> None:
@@ -112,7 +112,7 @@ class ConvEngine:
         if c is not None and c.ndim != 2:
             c = result_beats(map_matrix(c), config)
         job = conv_job(records, weights, geometry, epilogue, c_data=c, config=config)
-        run = self._model(config).run(job, stall=self._stall)
+        run = self._model(config).run(job, stall=self.stall)
         return self._result(run, job)
 
     def run_chain(self, layers: Sequence[ChainLayer], source: str, x: NDArray[Any], *,

@@ -15,6 +15,7 @@ __all__ = ["UNITS", "emit_unit", "make_unit"]
 
 UNITS = {
     "core": ("dstc_hdl.core", "Core"),
+    "conv_core": ("dstc_hdl.conv.core", "ConvCore"),
 }
 """Unit name to module and class; each class is made from a configuration alone."""
 
