@@ -58,7 +58,8 @@ def command(
         show_default=False)] = None,
     engine: Annotated[str, typer.Option(
         help="golden: the golden model in numpy. model: the cycle model of a core that is fed "
-             "with the lowered feature map. rtl: the emitted Verilog.")] = "golden",
+             "with the lowered feature map. rtl: the emitted Verilog of the core with im2col unit "
+             "and epilogue.")] = "golden",
     config: ConfigName = "paper",
     stall: Annotated[float | None, typer.Option(
         help="Of the rtl engine: probability that each stream waits, below 1.",
@@ -135,10 +136,8 @@ def _check_engine(name: str, stall: float | None) -> None:
 
 def _run(engine: str, operands: "ConvOperands", config: "Config", stall: Any, advance: Any
          ) -> "RunResult":
-    from dstc_sim.engine import ModelEngine
-
-    from .conv_product import lowered_conv, rtl_conv
+    from .conv_product import model_conv, rtl_conv
 
     if engine == "rtl":
         return rtl_conv(operands, config, stall, advance)
-    return lowered_conv(ModelEngine(), operands, config, advance)
+    return model_conv(operands, config, advance)

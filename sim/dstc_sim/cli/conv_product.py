@@ -15,14 +15,14 @@ from dstc.conv.featuremap import matrix_map
 from dstc.conv.program import dense_ohmma
 from dstc.formats import encode
 from dstc.skiprule import ohmma_counts
-from dstc_sim.engine import BINS, Engine, RtlEngine, RunResult
+from dstc_sim.engine import BINS, ModelEngine, RunResult
 from dstc_sim.runs import Stall
 
 from .conv_operands import ConvOperands
 from .operands import Operands
 from .product import product_report
 
-__all__ = ["conv_report", "golden_conv", "lowered_conv", "rtl_conv"]
+__all__ = ["conv_report", "golden_conv", "model_conv", "rtl_conv"]
 
 Advance = Callable[[int], None]
 
@@ -54,17 +54,17 @@ def golden_conv(operands: ConvOperands, config: Config, advance: Advance) -> Run
     return _whole(runs, operands)
 
 
-def lowered_conv(engine: Engine, operands: ConvOperands, config: Config, advance: Advance
-                 ) -> RunResult:
-    """The lowered product on an engine for matrices, and the epilogue in numpy.
+def model_conv(operands: ConvOperands, config: Config, advance: Advance) -> RunResult:
+    """The lowered product on the cycle model, and the epilogue in numpy.
 
-    The cycles are those of a core that is fed with A tiles: an im2col unit may wait longer.
+    The cycles are those of a core that is fed with A tiles: an im2col unit may let it wait.
 
     Raises
     ------
-    SimulationError
-        If the core hangs, reports an error or leaves something undone.
+    DstcError
+        If numba is not installed.
     """
+    engine = ModelEngine()
     geometry = operands.geometry
     size = geometry.out_height, geometry.out_width
     b = encode(weight_matrix(operands.w, geometry), "B", config)
@@ -79,8 +79,29 @@ def lowered_conv(engine: Engine, operands: ConvOperands, config: Config, advance
 
 def rtl_conv(operands: ConvOperands, config: Config, stall: Stall | None, advance: Advance
              ) -> RunResult:
-    """The convolution on the emitted Verilog."""
-    return lowered_conv(RtlEngine(stall=stall), operands, config, advance)
+    """The convolution on the emitted core with im2col unit and epilogue, in Verilator.
+
+    Raises
+    ------
+    SimulationError
+        If the core hangs, reports an error or leaves something undone.
+    """
+    from dstc_hdl.emit.tools import generator_versions, verilator_version
+    from dstc_sim.conv import ConvEngine
+
+    engine = ConvEngine(stall=stall)
+    engine.prepare(config)
+    tools = {**generator_versions(), "verilator": verilator_version()}
+    runs = []
+    for image in operands.x:
+        run = engine.run(image, operands.w, operands.geometry, operands.epilogue, config=config)
+        runs.append(RunResult(
+            engine="rtl", config=config, mode="sparse", shape=_shape(operands), out=run.out,
+            cycles=run.cycles, dense_cycles=run.ohmma["dense"], ohmma=run.ohmma, bins=run.bins,
+            products=run.products, seconds=run.seconds, tools=tools,
+            simulator=f"verilator {tools['verilator']}"))
+        advance(1)
+    return _whole(runs, operands)
 
 
 def _whole(runs: list[RunResult], operands: ConvOperands) -> RunResult:

@@ -102,8 +102,8 @@ def test_files(conv, files, tmp_path, engine):
         "images": 2, "channels": 4, "height": 7, "width": 8, "outputs": 6, "kernel": [3, 2],
         "stride": [2, 1], "pads": [1, 0, 2, 1], "dilation": [1, 2], "groups": 2,
         "out_height": want.shape[2], "out_width": want.shape[3]}
-    positions = want.shape[2] * want.shape[3]
-    assert (report["shape"], report["macs"]) == ([2 * positions, 6, 24], 2 * positions * 6 * 12)
+    places = want.shape[2] * want.shape[3]
+    assert (report["shape"], report["macs"]) == ([2 * places, 6, 24], 2 * places * 6 * 12)
     a = [lowered(image, geometry) for image in x]
     config = CONFIGS["tiny"]
     assert report["ohmma"]["executed"] == sum(executed(each, w, geometry, config) for each in a)
@@ -111,8 +111,8 @@ def test_files(conv, files, tmp_path, engine):
         "a": np.count_nonzero(a) / np.size(a), "b": np.count_nonzero(w) / (24 * 6),
         "x": np.count_nonzero(x) / x.size, "w": np.count_nonzero(w) / w.size}
     # Six k-tiles of four taps, one tile of outputs with both groups in it.
-    assert report["dense_cycles"] == report["ohmma"]["dense"] == (
-        2 * -(-positions // config.tile_m) * 6 * config.dense_ohmma_per_tile)
+    dense = 2 * -(-places // config.tile_m) * 6 * config.dense_ohmma_per_tile
+    assert report["dense_cycles"] == report["ohmma"]["dense"] == dense
     if engine == "golden":
         assert report["cycles"] is report["speedup"] is report["bins"] is None
     else:
@@ -125,9 +125,7 @@ def test_one_image(conv, files, tmp_path):
     x, w, _ = files
     report = conv("one.npy", "w.npy", *LAYER, "-o", "y.npy")
     assert report["geometry"]["images"] == 1
-    result = np.load(tmp_path / "y.npy")
-    assert_array_equal(result, convolved(x[0], w, np.zeros(6)))
-    assert not (result >= 0).all()
+    assert_array_equal(np.load(tmp_path / "y.npy"), convolved(x[0], w, np.zeros(6)))
 
 
 @pytest.mark.parametrize("config, dtype", [("paper", np.float16), ("paper-bf16", np.float32)])
@@ -211,14 +209,14 @@ def test_progress_goes_to_standard_error(run, files, monkeypatch):
 
 
 def test_wrong_result(run, files, tmp_path, monkeypatch):
-    right = conv_product.lowered_conv
+    right = conv_product.model_conv
 
     def wrong(*arguments):
         result = right(*arguments)
         out = result.out.copy()
         out.view(np.uint32)[0, 0, 0, 0] ^= 1
         return dataclasses.replace(result, out=out)
-    monkeypatch.setattr(conv_product, "lowered_conv", wrong)
+    monkeypatch.setattr(conv_product, "model_conv", wrong)
     code, out, err = run("conv", "x.npy", "w.npy", *LAYER, "--engine", "model", "-o", "y.npy",
                          "--json")
     assert (code, err) == (1, "dstc: the result differs from the golden model\n")
