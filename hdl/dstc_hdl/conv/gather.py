@@ -39,6 +39,8 @@ class Gather(wiring.Component):
     read_en : ``Out(1)``, read : ``Out(read_layout(config))``
     row : ``In(row_layout(config))``
         What was read with the last ``read_en``, a cycle later.
+    free_windows : ``Out(2)``
+        This read of the window was the last.
     o : ``Out(stream.Signature(piece_layout(config, tile_m)))``
     error : ``Out(1)``
         The span that was read has a valid lane in a slot that has not been filled, or a row that
@@ -55,6 +57,7 @@ class Gather(wiring.Component):
             "read_en": Out(1),
             "read": Out(read_layout(config)),
             "row": In(row_layout(config)),
+            "free_windows": Out(WINDOWS),
             "o": Out(stream.Signature(piece_layout(config, config.tile_m))),
             "error": Out(1),
         })
@@ -90,6 +93,8 @@ class Gather(wiring.Component):
         wrong = self._check(m, step)
         m.d.comb += [
             self.error.eq(at_span & wrong),
+            self.free_windows.eq(Cat(self.read_en & step.free & (step.window == n)
+                                     for n in range(WINDOWS))),
             self.read.place.window.eq(step.window), self.read.place.channel.eq(step.channel),
             self.read.place.slot.eq(self.span.slot), self.read.lane.eq(self.span.lane),
         ]

@@ -84,7 +84,10 @@ class Im2col(wiring.Component):
         m.submodules.loads = loads = StreamQueue(window_load_layout(config), QUEUED)
         m.submodules.gathers = gathers = StreamQueue(gather_layout(config), QUEUED)
         m.submodules.loader = loader = FeatureLoader(config)
+        # A window holds what GENs are for until the last has been walked, and may be filled anew
+        # when its spans have been read as well, which is later when the output is stalled.
         m.submodules.windows = windows = Occupancy(config.window_tiles)
+        m.submodules.held = held = Occupancy(config.window_tiles)
         m.submodules.tables = tables = Occupancy(config.window_spans)
         m.submodules.walker = walker = SpanWalker(config)
         m.submodules.gather = gather = Gather(config)
@@ -100,11 +103,12 @@ class Im2col(wiring.Component):
             words.instr.payload.eq(self.instr.payload),
             words.instr.valid.eq(self.instr.valid & ~self.error),
             self.instr.ready.eq(words.instr.ready & ~self.error),
-            windows.filled.eq(loader.filled), windows.free.eq(walker.free_windows),
+            windows.filled.eq(loader.filled), windows.free.eq(walker.left_windows),
+            held.filled.eq(loader.filled), held.free.eq(gather.free_windows),
             tables.filled.eq(words.filled), tables.free.eq(walker.free_tables),
-            words.tables_full.eq(tables.full), loader.full.eq(windows.full),
+            words.tables_full.eq(tables.full), loader.full.eq(held.full),
             walker.windows_full.eq(windows.full), walker.tables_full.eq(tables.full),
-            walker.table_counts.eq(tables.counts), gather.window_counts.eq(windows.counts),
+            walker.table_counts.eq(tables.counts), gather.window_counts.eq(held.counts),
         ]
         illegal = words.error | walker.error | gather.error | packer.error
         with m.If(~self.error):

@@ -35,6 +35,7 @@ def step_layout(config):
         "window": range(WINDOWS),
         "channel": range(config.tile_k),
         "close": 1,         # the tile record is complete
+        "free": 1,          # nothing behind reads the window
     })
 
 

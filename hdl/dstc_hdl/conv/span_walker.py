@@ -21,7 +21,7 @@ class SpanWalker(wiring.Component):
 
     Timing: a GEN of n spans is in front for n cycles if nothing makes it wait.  It gets there in
     the cycle after it was taken, which may be that of the last span before.  What it frees shows
-    with its last span.
+    when its last span is taken: then the table has been read, the window not yet.
 
     Parameters
     ----------
@@ -32,7 +32,8 @@ class SpanWalker(wiring.Component):
     i : ``In(stream.Signature(gather_layout(config)))``
     windows_full, tables_full : ``In(2)``
     table_counts : ``In(ArrayLayout(range(window_spans + 1), 2))``
-    free_windows, free_tables : ``Out(2)``
+    left_windows, free_tables : ``Out(2)``
+        No GEN behind is for what is in the window; nothing will read the table any more.
     o : ``Out(stream.Signature(step_layout(config)))``
     error : ``Out(1)``
         The GEN in front starts behind the last span of its table, or goes on behind the last
@@ -46,7 +47,7 @@ class SpanWalker(wiring.Component):
             "windows_full": In(WINDOWS),
             "tables_full": In(WINDOWS),
             "table_counts": In(data.ArrayLayout(range(config.window_spans + 1), WINDOWS)),
-            "free_windows": Out(WINDOWS),
+            "left_windows": Out(WINDOWS),
             "free_tables": Out(WINDOWS),
             "o": Out(stream.Signature(step_layout(config))),
             "error": Out(1),
@@ -69,11 +70,11 @@ class SpanWalker(wiring.Component):
             self.o.valid.eq(ready & ~wrong),
             self.o.p.window.eq(gen.window), self.o.p.channel.eq(gen.channel),
             self.o.p.table.eq(gen.table), self.o.p.index.eq(gen.first),
-            self.o.p.close.eq(gen.close & final),
+            self.o.p.close.eq(gen.close & final), self.o.p.free.eq(gen.free_window & final),
             sent.eq(self.o.valid & self.o.ready),
             done.eq(sent & final),
             self.i.ready.eq(~active | done),
-            self.free_windows.eq(Cat(done & gen.free_window & (gen.window == n)
+            self.left_windows.eq(Cat(done & gen.free_window & (gen.window == n)
                                      for n in range(WINDOWS))),
             self.free_tables.eq(Cat(done & gen.free_table & (gen.table == n)
                                     for n in range(WINDOWS))),

@@ -30,15 +30,17 @@ class Gathering:
                     cut < len(group) or rng.random() < .5))
         self.i = self.bench.drive("i", self.steps, p[0])
         self.out = self.bench.take("o", p[1])
-        self.errors, self.read = [], {"span": None, "row": None}
+        self.errors, self.read, self.freed, self.reads = [], {"span": None, "row": None}, [], []
         self.bench.before(self.memories)
-        self.bench.after(self.see, "span_en", "i.payload", "read_en", "read", "error")
+        self.bench.after(self.see, "span_en", "i.payload", "read_en", "read", "error",
+                         "free_windows")
         self.dut = dut
 
     def add(self, span, window, channel, close):
         """Another step, of a span that is not in the table yet."""
         self.steps.append({"table": 0, "index": len(self.table), "window": window,
-                           "channel": channel, "close": int(close)})
+                           "channel": channel, "close": int(close),
+                           "free": self.bench.rng.randrange(2)})
         self.table.append(span)
         rows = [(row, value) for row, value in
                 span_pieces(self.config, self.windows[window], span, channel)
@@ -53,14 +55,17 @@ class Gathering:
                 ctx.set(getattr(self.dut, name), value)
         self.read = {"span": None, "row": None}
 
-    def see(self, cycle, span_en, step, read_en, read, error):
+    def see(self, cycle, span_en, step, read_en, read, error, free_windows):
         self.errors.append(error)
+        if free_windows:
+            self.freed.append((cycle, free_windows))
         if span_en:
             span = self.table[step["index"]]
             self.read["span"] = {**span.__dict__, "end": int(span.end),
                                  "stop": span.row + span.place.bit_count()}
         if read_en:
             size, place = self.config.tile_m, read["place"]
+            self.reads.append(cycle)
             found, records = {}, self.windows[place["window"]]
             for n in range(size):
                 slot, position = divmod(place["slot"] * size + read["lane"] + n, size)
@@ -82,6 +87,9 @@ class Gathering:
         self.bench.run(lambda: len(self.out.tokens) == len(self.want), limit)
         assert self.pieces() == self.want
         assert not any(self.errors)
+        # A window is free with the read of its last span.
+        assert self.freed == [(cycle, 1 << step["window"]) for cycle, step in
+                              zip(self.reads, self.steps, strict=True) if step["free"]]
 
 
 @pytest.mark.parametrize("name", ["tiny", "small", "odd", "int8"])

@@ -31,7 +31,7 @@ class Walk:
         self.out = self.bench.take("o", p[1])
         self.full, self.freed, self.errors = {"windows": 3, "tables": 3}, [], []
         self.bench.before(self.fill)
-        self.bench.after(self.see, "o.valid", "free_windows", "free_tables", "error")
+        self.bench.after(self.see, "o.valid", "left_windows", "free_tables", "error")
 
     def fill(self, ctx, cycle):
         for name in self.full:
@@ -67,7 +67,8 @@ class Walk:
         steps, frees = [], []
         for gen, walk in self.gens:
             steps += [{"table": gen["table"], "index": index, "window": gen["window"],
-                       "channel": channel, "close": int(gen["close"] and n == len(walk) - 1)}
+                       "channel": channel, "close": int(gen["close"] and n == len(walk) - 1),
+                       "free": int(gen["free_window"] and n == len(walk) - 1)}
                       for n, (index, channel) in enumerate(walk)]
             frees += [None] * (len(walk) - 1)
             frees.append((gen["free_window"] << gen["window"],
