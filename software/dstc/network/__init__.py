@@ -5,7 +5,6 @@ from .counts import LayerCounts, add_counts, conv_counts, matmul_counts
 from .find import Network, Skipped, find_layers
 from .inputs import (
     Input,
-    fix_shapes,
     graph_inputs,
     parse_input_shapes,
     read_inputs,
@@ -16,6 +15,7 @@ from .layers import ConvAttributes, GemmShape, Layer, gemm_operands
 from .limits import LIMITS, lane_factors, limit
 from .load import load_model
 from .prune import prune_layers, prune_magnitude
+from .shapes import fix_shapes
 from .trace import read_trace
 from .work import ConvWork, MatMulWork, layer_work
 

@@ -42,9 +42,11 @@ class Recorder:
         onnx, runtime = require_onnx()
         there = {entry.name for entry in (*model.graph.input, *model.graph.output)}
         added = [name for name in dict.fromkeys(tensors) if name not in there]
-        count = len(model.graph.output)
-        # Only outputs of the graph can be fetched.
+        count, known = len(model.graph.output), list(model.graph.value_info)
+        # Only outputs of the graph can be fetched.  Shapes are left to ONNX Runtime: those of one
+        # run may contradict a branch that it does not take.
         model.graph.output.extend(map(onnx.helper.make_empty_tensor_value_info, added))
+        model.graph.ClearField("value_info")
         try:
             options = runtime.SessionOptions()
             options.log_severity_level = 4
@@ -55,6 +57,7 @@ class Recorder:
                             f"{reason(error)}") from None
         finally:
             del model.graph.output[count:]
+            model.graph.value_info.extend(known)
 
     def fetch(self, tensors: Sequence[str], feeds: Mapping[str, NDArray[Any]]
               ) -> dict[str, NDArray[Any]]:
@@ -89,7 +92,7 @@ def capture(model: "ModelProto", layers: Sequence[Layer], feeds: Mapping[str, ND
     Parameters
     ----------
     model : onnx.ModelProto
-        With inferred shapes, as :func:`dstc.network.fix_shapes` gives it.
+        With inferred shapes, as :func:`dstc.network.fix_shapes` leaves it.
     layers : sequence of Layer
     feeds : mapping of numpy.ndarray
         The model's inputs.
@@ -143,7 +146,7 @@ def _groups(layers: Sequence[Layer], sizes: Mapping[str, int], max_held: int
 def _sizes(model: "ModelProto") -> dict[str, int]:
     """Elements of the tensors whose shapes are known."""
     sizes = {}
-    for entry in (*model.graph.value_info, *model.graph.output):
+    for entry in model.graph.value_info:
         tensor = entry.type.tensor_type
         dims = [dim.dim_value for dim in tensor.shape.dim]
         if tensor.HasField("shape") and all(extent > 0 for extent in dims):

@@ -20,7 +20,7 @@ from .text import plain, reason
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["Input", "fix_shapes", "graph_inputs", "parse_input_shapes", "read_inputs",
+__all__ = ["Input", "graph_inputs", "parse_input_shapes", "read_inputs",
            "resolve_shapes", "sample_inputs"]
 
 # Cells of the coarse grids that a sample image is made of, across its shorter side.
@@ -49,8 +49,8 @@ class Input:
         return all(isinstance(extent, int) for extent in self.shape)
 
     def shown(self) -> str:
-        """The shape as the option takes it."""
-        return "x".join(map(str, self.shape)) or "scalar"
+        """The shape for a message."""
+        return f"[{', '.join(map(str, self.shape))}]"
 
 
 def graph_inputs(model: "ModelProto") -> list[Input]:
@@ -135,7 +135,7 @@ def resolve_shapes(inputs: Sequence[Input], given: Mapping[str, tuple[int, ...]]
             shape = tuple(int(extent) for extent in entry.shape)
         elif len(shape) != len(entry.shape):
             raise DstcError(f"Input {name} must have {len(entry.shape)} dimensions "
-                            f"({entry.shown()}), not the shape {'x'.join(map(str, shape))}")
+                            f"{entry.shown()}, not the shape {'x'.join(map(str, shape))}")
         if min(shape, default=1) < 1 or math.prod(shape) > MAX_ELEMENTS:
             raise DstcError(f"Input {name} must have from 1 to {MAX_ELEMENTS} elements, not the "
                             f"shape {'x'.join(map(str, shape))}")
@@ -174,37 +174,9 @@ def read_inputs(path: str | Path, inputs: Sequence[Input]) -> dict[str, NDArray[
         if any(isinstance(want, int) and want != have for want, have in
                zip(entry.shape, array.shape, strict=False)):
             raise DstcError(f"Input {plain(entry.name)} must have the shape {entry.shown()}, not "
-                            f"{'x'.join(map(str, array.shape))}")
+                            f"{list(array.shape)}")
         feeds[entry.name] = np.ascontiguousarray(array.astype(entry.dtype))
     return feeds
-
-
-def fix_shapes(model: "ModelProto", shapes: Mapping[str, tuple[int, ...]]) -> "ModelProto":
-    """The model for inputs of these shapes, with the shapes inside inferred.
-
-    Raises
-    ------
-    DstcError
-        If they contradict the model, or a tensor inside is too large to be computed.
-    """
-    onnx, _ = require_onnx()
-    for entry in model.graph.input:
-        if entry.name in shapes:
-            dims = entry.type.tensor_type.shape.dim
-            for dim, extent in zip(dims, shapes[entry.name], strict=True):
-                dim.dim_value = extent
-    model.graph.ClearField("value_info")
-    try:
-        model = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except Exception as error:
-        raise DstcError(f"Model must have shapes that fit each other: {reason(error)}") from None
-    for entry in (*model.graph.value_info, *model.graph.output):
-        dims = entry.type.tensor_type.shape.dim
-        if math.prod(max(dim.dim_value, 1) for dim in dims) > MAX_ELEMENTS:
-            shape = "x".join(str(dim.dim_value or "?") for dim in dims)
-            raise DstcError(f"Tensor {plain(entry.name)} must have at most {MAX_ELEMENTS} "
-                            f"elements, not the shape {shape}")
-    return model
 
 
 def sample_inputs(model: "ModelProto", inputs: Sequence[Input],

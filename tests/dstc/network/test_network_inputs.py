@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx_models import build, feed
 
 from dstc.errors import DstcError
 from dstc.network import (
     Recorder,
     find_layers,
+    fix_shapes,
     graph_inputs,
     prune_layers,
     prune_magnitude,
@@ -24,7 +25,7 @@ def two_inputs():
 def test_inputs():
     one, two = two_inputs()
     assert (one.name, one.shape, one.fixed, one.dtype) == ("x", (2, "n"), False, np.float32)
-    assert (two.shown(), two.fixed) == ("2x3", True)
+    assert (two.shown(), two.fixed) == ("[2, 3]", True)
 
 
 def test_initializers_are_no_inputs():
@@ -52,7 +53,7 @@ def test_archive(tmp_path):
     ("in.txt", None, "Input file must end in .npy or .npz, not"),
     ("in.npz", {"x": np.ones((2, 5))}, "must be one of x, not y"),
     ("in.npz", {"x": np.ones((2, 5)), "y": np.ones((2, 4))},
-     "Input y must have the shape 2x3, not 2x4"),
+     "Input y must have the shape [2, 3], not [2, 4]"),
     ("in.npz", {"x": np.ones((2, 5), complex), "y": np.ones((2, 3))},
      "Input x must be of type float32, not complex128"),
     ("in.npz", {"x": np.array([[{}]]), "y": np.ones((2, 3))}, "must be a valid NumPy file: "),
@@ -124,3 +125,25 @@ def test_pruned_model():
 def test_share_out_of_range():
     with pytest.raises(DstcError, match=r"Share to prune must be from 0 to 1, not -0.5"):
         prune_layers(build([("Relu", "x", "y")], {"x": [1]}), [], -.5)
+
+
+def test_shapes_are_of_one_run():
+    """An open dimension stays open, another one is opened; a branch that is not taken may not fit
+    these inputs, which shape inference knows and ONNX Runtime is not told."""
+    def branch(name, axis):
+        return helper.make_graph(
+            [helper.make_node("Concat", ["x", "c"], [name], axis=axis)], name, [],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)])
+
+    model = build([("If", "b", "i", {"then_branch": branch("t", 0),
+                                     "else_branch": branch("e", 1)}), ("MatMul", "x w", "y")],
+                  {"x": ["n", 3], "b:b": []}, ["i", "y"],
+                  {"c": feed(1, 1, 3), "w": feed(2, 3, 2)})
+    model = fix_shapes(model, {"x": (4, 3), "b": ()})
+    known = {entry.name: [dim.dim_value for dim in entry.type.tensor_type.shape.dim]
+             for entry in model.graph.value_info}
+    assert known["y"] == [4, 2]
+    got = Recorder(model, ["y"]).fetch(["i", "y"], {"x": feed(3, 4, 3), "b": np.array(True)})
+    assert got["i"].shape == (5, 3) and got["y"].shape == (4, 2)
+    other = fix_shapes(build([("Relu", "x", "y")], {"x": [10, 3]}), {"x": (2, 3)})
+    assert Recorder(other, []).fetch(["y"], {"x": feed(1, 2, 3)})["y"].shape == (2, 3)

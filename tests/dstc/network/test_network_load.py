@@ -155,7 +155,7 @@ def test_open_shapes(saved):
     model = small()
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
     assert refusal(saved(model)) == (
-        "Input x must have a fixed shape, not batchx3: give it with --input, or with "
+        "Input x must have a fixed shape, not [batch, 3]: give it with --input, or with "
         "--input-shape x=1x3 and the right numbers")
     inputs = graph_inputs(load_model(saved(model)))
     assert resolve_shapes(inputs, {"x": (5, 3)}) == {"x": (5, 3)}

@@ -113,7 +113,7 @@ def test_sampled_cycles(files, profiled):
 def test_open_shape(run, refused, profiled, tmp_path):
     save(tmp_path / "open.onnx", ("N", 3, 6, 6))
     assert refused("profile", "open.onnx") == (
-        "Input image must have a fixed shape, not Nx3x6x6: give it with --input, or with "
+        "Input image must have a fixed shape, not [N, 3, 6, 6]: give it with --input, or with "
         "--input-shape image=1x3x6x6 and the right numbers")
     report = profiled("open.onnx", "--input-shape", "image=1x3x6x6")
     assert report["input_shapes"] == SHAPES
@@ -129,7 +129,7 @@ def test_open_shape(run, refused, profiled, tmp_path):
     (["model.onnx", "--input", "image.npy", "--input-shape", "1x3x6x6"],
      "Option --input-shape must be given without --input, not with it"),
     (["model.onnx", "--input-shape", "1x3x6"],
-     "Input image must have 4 dimensions (1x3x6x6), not the shape 1x3x6"),
+     "Input image must have 4 dimensions [1, 3, 6, 6], not the shape 1x3x6"),
     (["model.onnx", "--input-shape", "other=1x3x6x6"], "Input shape must be NAME=1x3x224x224"),
     (["model.onnx", "--input-shape", "image=1x3x6x-6"], "Shape of input image must be positive"),
     (["model.onnx", "--input-shape", "image=999999x999999x9x9"], "must have from 1 to 536870912"),
