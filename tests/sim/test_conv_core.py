@@ -116,6 +116,20 @@ def test_positions_beyond_a_window(engine):
     np.testing.assert_array_equal(bits(result.out), bits(golden))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_window_is_read_before_it_is_filled_again(engine, seed):
+    """One record for each tile and raw results: the unit waits with a window's last span ready."""
+    rng = np.random.default_rng(seed)
+    geometry = ConvGeometry(channels=3, height=4, width=16, outputs=1, kernel=1,
+                            pads=(0, 0, seed % 2, 0))
+    x = random_values(rng, geometry.x_shape, TINY)
+    w = random_values(rng, geometry.w_shape, TINY) + np.float16(0.5)
+    engine.stall = Stall(d=0.9, seed=seed) if seed >= 10 else None
+    result = engine.run(x, w, geometry, Epilogue(), config=TINY)
+    golden = convolution(x, w, geometry, Epilogue(), element=TINY.format)
+    np.testing.assert_array_equal(bits(result.out), bits(golden))
+
+
 @pytest.mark.parametrize("config", ["tiny", "paper"])
 def test_network_in_a_chain(engine, config):
     """All convolutions of the pruned network, encoded results passed on as they were sent."""
