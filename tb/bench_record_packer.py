@@ -46,7 +46,7 @@ def beats_of(tile):
 
 @bench_test
 async def random_records(bench):
-    board = Scoreboard(bench, "o")
+    board = Scoreboard(bench, "o", patience=20_000)
     source, sink = bench.driver("i"), bench.monitor("o", sink=board.take)
     await bench.start()
     for _ in range(12):
@@ -63,7 +63,7 @@ async def random_records(bench):
 @bench_test
 async def cycles_of_records(bench):
     """A piece as many cycles as its values need beats, a record right behind the one before."""
-    board = Scoreboard(bench, "o")
+    board = Scoreboard(bench, "o", patience=20_000)
     source, sink = bench.driver("i"), bench.monitor("o", sink=board.take)
     await bench.start()
     records = [random_record(bench) for _ in range(20)]
@@ -87,7 +87,7 @@ async def cycles_of_records(bench):
 @bench_test
 async def too_many_steps(bench):
     """Bits, values or ``end`` behind tile_k k-steps are an error and change nothing."""
-    board = Scoreboard(bench, "o")
+    board = Scoreboard(bench, "o", patience=20_000)
     source, _ = bench.driver("i"), bench.monitor("o", sink=board.take)
     await bench.start()
     side, lanes = Side.of(bench.config, "A"), bench.config.tile_m
