@@ -4,6 +4,8 @@ from typing import Any
 
 __all__ = ["headline", "layer_table", "notes", "short"]
 
+MAX_NAME = 32
+
 
 def short(number: float) -> str:
     """A count in at most five characters."""
@@ -40,7 +42,7 @@ def layer_table(report: dict[str, Any]) -> list[str]:
     for row in report["layers"]:
         shape = row["shape"]
         batch = f"{shape['batch']} * " if shape["batch"] > 1 else ""
-        rows.append((row["name"], f"{batch}{shape['m']} x {shape['n']} x {shape['k']}",
+        rows.append((_end(row["name"]), f"{batch}{shape['m']} x {shape['n']} x {shape['k']}",
                      *_figures(row, sampled), row["limit"]))
     if report["totals"] is not None:
         rows.append(("total", "", *_figures(report["totals"], sampled), ""))
@@ -49,6 +51,11 @@ def layer_table(report: dict[str, Any]) -> list[str]:
     return ["  ".join(text.ljust(width) if place in (0, last) else text.rjust(width)
                       for place, (text, width) in enumerate(zip(row, widths, strict=True))
                       ).rstrip() for row in rows]
+
+
+def _end(name: str) -> str:
+    """The end of a long name, which tells more than its beginning."""
+    return name if len(name) <= MAX_NAME else "..." + name[3 - MAX_NAME:]
 
 
 def _figures(row: dict[str, Any], sampled: bool) -> list[str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..errors import DstcError
 from .layers import Layer
 from .load import require_onnx
+from .runtime import open_session
 from .text import plain, reason
 
 if TYPE_CHECKING:
@@ -48,10 +49,7 @@ class Recorder:
         model.graph.output.extend(map(onnx.helper.make_empty_tensor_value_info, added))
         model.graph.ClearField("value_info")
         try:
-            options = runtime.SessionOptions()
-            options.log_severity_level = 4
-            self._session = runtime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+            self._session = open_session(model)
         except Exception as error:
             raise DstcError(f"Model must be one that ONNX Runtime {runtime.__version__} takes: "
                             f"{reason(error)}") from None

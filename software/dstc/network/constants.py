@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import DstcError
 from .load import require_onnx
+from .runtime import open_session
 from .text import plain, reason
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Constants:
         DstcError
             If the model computes one of them in a way that does not work.
         """
-        onnx, runtime = require_onnx()
+        onnx, _ = require_onnx()
         names = list(dict.fromkeys(names))
         found = {}
         for name in names:
@@ -98,9 +99,8 @@ class Constants:
             part = onnx.helper.make_model(graph, opset_imports=model.opset_import,
                                           ir_version=model.ir_version)
             try:
-                session = runtime.InferenceSession(part.SerializeToString(),
-                                                   providers=["CPUExecutionProvider"])
-                found.update(zip(computed, session.run(None, {}), strict=True))
+                results = open_session(part).run(None, {})
+                found.update(zip(computed, results, strict=True))
             except Exception as error:
                 raise DstcError("Model must compute its weights without errors: "
                                 f"{reason(error)}") from None

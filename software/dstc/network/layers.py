@@ -158,6 +158,9 @@ class Layer:
         """
         if self.conv is None or self.weight is None:
             raise DstcError(f"Layer {self.name} must be a convolution, not {self.op}")
+        if 0 in x_shape:
+            raise DstcError(f"Layer {self.name} must be given a feature map with elements, not the "
+                            f"shape {x_shape}")
         conv, shape = self.conv, as_2d(x_shape)
         try:
             return ConvGeometry.from_shapes(

@@ -82,6 +82,7 @@ def load_model(path: str | Path) -> "ModelProto":
                         ) from None
     if not model.graph.node:
         raise DstcError(f"Model {path} must be an ONNX graph with nodes, not without any")
+    _check_text(model, path)
     _check_versions(onnx, model, path)
     model.ClearField("training_info")
     _load_external(onnx, model, file)
@@ -100,6 +101,25 @@ def load_model(path: str | Path) -> "ModelProto":
         # What they are follows from the graph; with other input shapes it changes.
         output.CopyFrom(onnx.helper.make_empty_tensor_value_info(output.name))
     return model
+
+
+def _check_text(model: Any, path: str | Path) -> None:
+    """Names are text: parsers of protobuf keep any bytes."""
+    try:
+        for owner in (model.graph, *_graphs_of(model.graph.node),
+                      *(part for function in model.functions
+                        for part in (function, *_graphs_of(function.node)))):
+            _ = owner.name
+            for node in getattr(owner, "node", ()):
+                _ = node.name, node.op_type, node.domain, *node.input, *node.output
+            for entries in ("initializer", "input", "output", "value_info"):
+                for entry in getattr(owner, entries, ()):
+                    _ = entry if isinstance(entry, str) else entry.name
+                    if hasattr(entry, "type"):
+                        _ = *(dim.dim_param for dim in entry.type.tensor_type.shape.dim),
+        _ = *(entry.domain for entry in model.opset_import),
+    except UnicodeDecodeError:
+        raise DstcError(f"Model {path} must have names in UTF-8, not in other bytes") from None
 
 
 def _check_versions(onnx: Any, model: Any, path: str | Path) -> None:

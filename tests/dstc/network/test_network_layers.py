@@ -193,6 +193,8 @@ def test_shapes_that_do_not_fit():
                             tensors={"w": feed(1, 2, 3, 5, 5)}))
     with pytest.raises(DstcError, match=r"Layer c: Convolution kernel must fit the padded"):
         conv.geometry((1, 3, 4, 8))
+    with pytest.raises(DstcError, match="Layer c must be given a feature map with elements, not"):
+        conv.geometry((0, 3, 8, 8))
     product = only_layer(build([("MatMul", "x w", "y", {"name": "m"})], {"x": [2, 3]},
                                tensors={"w": feed(1, 3, 4)}))
     for shape in ((2, 4), (0, 3)):

@@ -190,6 +190,13 @@ def test_broken_graphs(saved, nodes, part):
     assert part in refusal(saved(build(nodes, {"x": [2, 3]})))
 
 
+@pytest.mark.parametrize("name", [b"Relu", b"test", b"\x01m", b"\x01y"])
+def test_names_in_other_bytes(saved, name):
+    """Of operators, graphs and tensors."""
+    content = small().SerializeToString().replace(name, name[:-1] + b"\xff")
+    assert "must have names in UTF-8, not in other bytes" in refusal(saved(content))
+
+
 def external(saved, tmp_path, data=None, **entries):
     """The small model with its weights in a file beside it."""
     model = small()

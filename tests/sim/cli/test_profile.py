@@ -4,12 +4,15 @@ import json
 import math
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from html_page import NestedPage
 from onnx import TensorProto, helper, numpy_helper
+
+from dstc.network import LIMITS
 
 SHAPES = {"image": [1, 3, 6, 6]}
 WEIGHTS = {"w1": np.zeros((4, 3, 3, 3), np.float32), "w2": np.ones((2, 4 * 36), np.float32)}
@@ -76,6 +79,22 @@ def test_by_hand(files, profiled):
                                                for row in report["layers"])
     assert (report["input"], report["seed"], report["pruned"]) == ("image.npy", None, None)
     assert report["skipped"] == [] and report["input_shapes"] == SHAPES
+
+
+def test_everything_is_documented(files, profiled):
+    """Each key of the report, and each answer to what limits a layer."""
+    page = (Path(__file__).resolve().parents[3] / "docs" / "networks.md").read_text()
+    report = profiled("model.onnx", "--sample", "24")
+    keys = {*report, *report["layers"][0], *report["totals"], *LIMITS}
+    for part in ("density", "tile_density", "ohmma", "at_least"):
+        keys |= {(f"{part}.{key}", f".{key}`") for key in report["totals"][part]}
+    for key in keys:
+        assert any(text in page for text in ((key,) if isinstance(key, str) else key)), key
+
+
+def test_long_names(run, tmp_path):
+    save(tmp_path / "model.onnx", name="a/long/name/of/many/parts/" * 2 + "conv")
+    assert "\n.../long/name/of/many/parts/conv  " in run("profile", "model.onnx")[1]
 
 
 def test_sample_input(files, run, profiled):
@@ -163,6 +182,13 @@ def test_strange_names(run, tmp_path):
     assert "  Einsum <i>?[2J: operator that the core does not run" in out.splitlines()
     text = (tmp_path / "page.html").read_text()
     assert "<script" not in text and "&lt;script&gt;alert(1)" in text and "\x1b" not in text
+
+
+def test_names_that_are_no_text(files, refused, tmp_path):
+    """Bytes that ONNX Runtime cannot put into its message; nothing of that gets out."""
+    model = (tmp_path / "model.onnx").read_bytes().replace(b"Relu", b"Rel\x95")
+    (tmp_path / "model.onnx").write_bytes(model)
+    assert "Model" in refused("profile", "model.onnx")
 
 
 def test_without_layers(run, tmp_path):
