@@ -75,9 +75,17 @@ class ConvEngine:
         """Emit and compile the core now; otherwise the first run does."""
         self._model(config)
 
+    @staticmethod
+    def tools() -> dict[str, str]:
+        """Versions of what made and ran the core."""
+        from dstc_hdl.emit.tools import generator_versions, verilator_version
+
+        return {**generator_versions(), "verilator": verilator_version()}
+
     def run(self, x: NDArray[Any] | TileRecords, w: NDArray[Any] | EncodedMatrix,
             geometry: ConvGeometry, epilogue: Epilogue, *,
-            c: NDArray[Any] | None = None, config: Config) -> ConvResult:
+            c: NDArray[Any] | None = None, columns: int | None = None, config: Config
+            ) -> ConvResult:
         """One convolution of one image.
 
         Parameters
@@ -91,6 +99,8 @@ class ConvEngine:
         c : numpy.ndarray, optional
             What the sums start from: accumulators (M, OH, OW), or the beats ``uint8[n, bytes]``
             of another layer's raw result.
+        columns : int, optional
+            As :func:`dstc.conv.program.conv_job` takes it.
         config : Config
 
         Raises
@@ -111,7 +121,8 @@ class ConvEngine:
             np.ascontiguousarray(weight_matrix(w, geometry)), "B", config)
         if c is not None and c.ndim != 2:
             c = result_beats(map_matrix(c), config)
-        job = conv_job(records, weights, geometry, epilogue, c_data=c, config=config)
+        job = conv_job(records, weights, geometry, epilogue, c_data=c, columns=columns,
+                       config=config)
         run = self._model(config).run(job, stall=self.stall)
         return self._result(run, job)
 

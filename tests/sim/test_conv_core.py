@@ -81,7 +81,8 @@ def check(engine, config, seed):
         c = (100 * rng.standard_normal(geometry.out_shape)).astype(config.format.acc_dtype)
     golden = convolution(x, w, geometry, epilogue, c=c, element=config.format)
     engine.stall = Stall.everywhere(float(rng.choice([0.1, 0.5])), seed) if seed % 2 else None
-    result = engine.run(x, w, geometry, epilogue, c=c, config=config)
+    columns = [None, 1, 2][int(rng.integers(3))]
+    result = engine.run(x, w, geometry, epilogue, c=c, columns=columns, config=config)
     np.testing.assert_array_equal(bits(result.out), bits(golden), err_msg=f"{seed} {geometry}")
     if not epilogue.raw:
         # Every beat is what the encoder in software makes of the golden result.

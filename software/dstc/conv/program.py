@@ -13,6 +13,7 @@ from ..program import tile_words
 from .epilogue import Epilogue
 from .gather import gather_program
 from .geometry import ConvGeometry
+from .schedule import choose_columns, paired_order, paired_words, shared_occupancy
 from .words import pack, parameter_words
 
 __all__ = ["ConvJob", "conv_job", "dense_ohmma", "record_stream"]
@@ -65,8 +66,8 @@ class ConvJob:
 
 
 def conv_job(x: TileRecords, weights: EncodedMatrix, geometry: ConvGeometry,
-             epilogue: Epilogue, *, c_data: NDArray[np.uint8] | None = None, config: Config
-             ) -> ConvJob:
+             epilogue: Epilogue, *, c_data: NDArray[np.uint8] | None = None,
+             columns: int | None = None, config: Config) -> ConvJob:
     """The job of one convolution.
 
     A tiles are made on the way and nobody knows which of them are empty, so every tile of the
@@ -82,6 +83,9 @@ def conv_job(x: TileRecords, weights: EncodedMatrix, geometry: ConvGeometry,
     epilogue : Epilogue
     c_data : numpy.ndarray, optional
         Beats of C, P x M, as the core sends them with ``raw``; +0 without.
+    columns : int, optional
+        Columns of output tiles that share an A tile, 1 or 2; by default whichever should be
+        faster (:mod:`dstc.conv.schedule`).
     config : Config
 
     Raises
@@ -102,14 +106,20 @@ def conv_job(x: TileRecords, weights: EncodedMatrix, geometry: ConvGeometry,
                         f"not {c_data.shape}")
     records_b = tile_records(weights, config)
     occupied = (np.diff(weights.offsets) > 0).reshape(weights.outer_tiles, weights.k_tiles)
-    present = np.ones((row_tiles, weights.k_tiles), np.bool_)
-    gather = gather_program(geometry, occupied, config)
-    order_b = np.tile(np.flatnonzero(occupied).astype(np.int32), row_tiles)
+    columns = columns or choose_columns(geometry, weights, config)
+    gather = gather_program(geometry, shared_occupancy(occupied, columns), config)
+    with_c = len(c_data) > 0
+    if columns == 1:
+        present = np.ones((row_tiles, weights.k_tiles), np.bool_)
+        words = tile_words(present, occupied, with_c, False, config)
+        order_b = np.tile(np.flatnonzero(occupied).astype(np.int32), row_tiles)
+    else:
+        words = paired_words(occupied, row_tiles, with_c, config)
+        order_b = paired_order(occupied, row_tiles)
     records = sum(_block_counts(geometry, config)) * row_tiles
     return ConvJob(
         config=config, geometry=geometry,
-        words=tile_words(present, occupied, len(c_data) > 0, False, config),
-        gather=gather.words, post=_post_words(geometry, epilogue, config),
+        words=words, gather=gather.words, post=_post_words(geometry, epilogue, config),
         x=BeatStream(records=x, order=gather.order),
         b=BeatStream(records=records_b, order=order_b), c_data=c_data,
         d_beats=beats if epilogue.raw else 0, y_records=0 if epilogue.raw else records,

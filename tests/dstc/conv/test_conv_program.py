@@ -7,8 +7,10 @@ from dstc.beats import TileRecords, encoded_records, tile_records
 from dstc.config import get_config
 from dstc.conv import ConvGeometry, Epilogue, encode_map, weight_matrix
 from dstc.conv.program import conv_job, dense_ohmma, record_stream
+from dstc.conv.schedule import choose_columns, paired_order, paired_words
 from dstc.errors import DstcError
 from dstc.formats import encode
+from dstc.isa import decode
 
 TINY = get_config("tiny")
 
@@ -89,3 +91,35 @@ def test_dense_count_by_hand():
     depthwise = ConvGeometry(channels=16, height=6, width=7, outputs=16, kernel=3, pads=1,
                              groups=16)
     assert dense_ohmma(depthwise, TINY) == 6 * 2 * 18 * per_tile
+
+
+def sparse_weights(geometry, density, config):
+    rng = np.random.default_rng(4)
+    w = (rng.random(geometry.w_shape) < density).astype(config.format.dtype)
+    return encode(np.ascontiguousarray(weight_matrix(w, geometry)), "B", config)
+
+
+def test_tiles_are_shared_where_they_take_long_to_make():
+    """A stride of two takes about two spans for a k-step; with one span sharing only costs."""
+    config = get_config("paper")
+    square = {"channels": 64, "height": 28, "width": 28, "outputs": 64, "kernel": 3, "pads": 1}
+    for stride, columns in ((1, 1), (2, 2)):
+        geometry = ConvGeometry(**square, stride=stride)
+        weights = sparse_weights(geometry, 0.25, config)
+        assert choose_columns(geometry, weights, config) == columns
+    # With one column there is nothing to share.
+    narrow = ConvGeometry(**(square | {"outputs": 32}), stride=2)
+    assert choose_columns(narrow, sparse_weights(narrow, 0.25, config), config) == 1
+
+
+def test_shared_tiles_are_loaded_once():
+    """Three columns, the last alone; a k-tile in one of two columns is loaded for that one."""
+    occupied = np.array([[1, 0, 1], [1, 1, 0], [0, 0, 1]], np.bool_)
+    assert paired_order(occupied, 2).tolist() == [0, 3, 4, 2, 8] * 2
+    text = [decode(int(word), TINY) for word in paired_words(occupied, 1, True, TINY)]
+    assert [word.mnemonic for word in text] == [
+        "LDC", "LDC", "LDA", "LDB", "SPWMMA", "LDB", "SPWMMA", "LDA", "LDB", "SPWMMA", "LDA",
+        "LDB", "SPWMMA", "STC", "STC", "LDC", "LDA", "LDB", "SPWMMA", "STC", "HALT"]
+    products = [(word["a"], word["b"], word["acc"]) for word in text
+                if word.mnemonic == "SPWMMA"]
+    assert products == [(0, 0, 0), (0, 1, 1), (1, 0, 1), (0, 1, 0), (1, 0, 0)]
