@@ -103,23 +103,28 @@ def load_model(path: str | Path) -> "ModelProto":
     return model
 
 
+def _names(model: Any) -> Iterator[str | bytes]:
+    """Names and domains of everything that has some."""
+    for owner in (model.graph, *_graphs_of(model.graph.node),
+                  *(part for function in model.functions
+                    for part in (function, *_graphs_of(function.node)))):
+        yield owner.name
+        for node in getattr(owner, "node", ()):
+            yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        for entries in ("initializer", "input", "output", "value_info"):
+            for entry in getattr(owner, entries, ()):
+                # Those of a function are names.
+                yield entry if isinstance(entry, str | bytes) else entry.name
+                if hasattr(entry, "type"):
+                    yield from (dim.dim_param for dim in entry.type.tensor_type.shape.dim)
+    yield from (entry.domain for entry in model.opset_import)
+
+
 def _check_text(model: Any, path: str | Path) -> None:
-    """Names are text: parsers of protobuf keep any bytes."""
-    try:
-        for owner in (model.graph, *_graphs_of(model.graph.node),
-                      *(part for function in model.functions
-                        for part in (function, *_graphs_of(function.node)))):
-            _ = owner.name
-            for node in getattr(owner, "node", ()):
-                _ = node.name, node.op_type, node.domain, *node.input, *node.output
-            for entries in ("initializer", "input", "output", "value_info"):
-                for entry in getattr(owner, entries, ()):
-                    _ = entry if isinstance(entry, str) else entry.name
-                    if hasattr(entry, "type"):
-                        _ = *(dim.dim_param for dim in entry.type.tensor_type.shape.dim),
-        _ = *(entry.domain for entry in model.opset_import),
-    except UnicodeDecodeError:
-        raise DstcError(f"Model {path} must have names in UTF-8, not in other bytes") from None
+    """What is not UTF-8, protobuf hands over as bytes."""
+    for name in _names(model):
+        if isinstance(name, bytes):
+            raise DstcError(f"Model {path} must have names in UTF-8, not {name!r}")
 
 
 def _check_versions(onnx: Any, model: Any, path: str | Path) -> None:

@@ -194,7 +194,7 @@ def test_broken_graphs(saved, nodes, part):
 def test_names_in_other_bytes(saved, name):
     """Of operators, graphs and tensors."""
     content = small().SerializeToString().replace(name, name[:-1] + b"\xff")
-    assert "must have names in UTF-8, not in other bytes" in refusal(saved(content))
+    assert "must have names in UTF-8, not b'" in refusal(saved(content))
 
 
 def external(saved, tmp_path, data=None, **entries):
