@@ -89,7 +89,8 @@ class Streams:
         self.bench = bench
         self.words, self.beats = bench.driver("instr"), bench.driver("i")
         self.outputs = [bench.monitor("d"), bench.monitor("y")]
-        self.boards = [Scoreboard(bench, "d"), Scoreboard(bench, "y")]
+        # Stalls can make the words and beats of one tile take thousands of cycles.
+        self.boards = [Scoreboard(bench, name, patience=20_000) for name in ("d", "y")]
         for output, board in zip(self.outputs, self.boards, strict=True):
             output.sink = board.take
 
@@ -116,6 +117,26 @@ async def random_tiles(bench):
             end.stall = bench.random_stall()
         for _ in range(4):
             streams.put(*layer.tile())
+        await streams.finish()
+
+
+@bench_test
+async def blocked_outputs(bench):
+    """Outputs that take nothing for a long time: all that is taken meanwhile is kept."""
+    streams = Streams(bench)
+    await bench.start()
+    layer = Layer(bench)
+    for blocked in ([0], [1], [0, 1]):
+        for n in blocked:
+            streams.outputs[n].enabled = False
+        for _ in range(8):
+            streams.put(*layer.tile())
+        taken = None
+        while taken != len(streams.beats.taken):
+            taken = len(streams.beats.taken)
+            await bench.tick(3 * bench.config.c_beats)
+        for n in blocked:
+            streams.outputs[n].enabled = True
         await streams.finish()
 
 
