@@ -1,11 +1,13 @@
 """What a run of a network has computed so far, on disk, so that an interrupted run continues."""
 
+import fcntl
 import hashlib
 import json
 import shutil
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,9 @@ from dstc.fileio import atomic_write
 from .network_run import LayerOutcome
 
 __all__ = ["Checkpoint", "run_key"]
+
+# What the readers raise for bytes that are not what they were.
+_DAMAGED = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 def run_key(facts: Mapping[str, Any], model: bytes, arrays: Mapping[str, NDArray[Any]]) -> str:
@@ -38,9 +43,9 @@ def run_key(facts: Mapping[str, Any], model: bytes, arrays: Mapping[str, NDArray
 
 
 class Checkpoint:
-    """Finished layers and samples of one run.
+    """Finished layers and samples of one run; a context that no other process can enter.
 
-    A file appears when it is complete, so whatever is found is whole.
+    A file appears when it is complete, so an interrupted run leaves none in part.
 
     Parameters
     ----------
@@ -52,33 +57,54 @@ class Checkpoint:
     Raises
     ------
     DstcError
-        If the folder belongs to another run or cannot be made.
+        If the folder belongs to another run, is in use, holds other files or cannot be made.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
-        self._folder = folder
-        mark = folder / "run.json"
+        self._folder, self._mark = folder, folder / "run.json"
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DstcError(f"Checkpoint must be a folder that can be made, not {folder} "
                             f"({error.strerror})") from None
-        if mark.is_file():
-            if _read(mark).get("key") != key:
+        if self._mark.is_file():
+            if _facts(self._mark) != {"key": key}:
                 raise DstcError(f"Checkpoint {folder} must be that of the same model, inputs and "
                                 "options, not of another run")
         elif any(folder.iterdir()):
             raise DstcError(f"Checkpoint {folder} must be empty or that of a run, not hold other "
                             "files")
         else:
-            _write(mark, {"key": key})
+            _write(self._mark, {"key": key})
+        self._lock = open(self._mark, "rb")  # noqa: SIM115 - closed when the context is left
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise DstcError(f"Checkpoint {folder} must be used by one run at a time, not by "
+                            "another one now") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.close()
 
     def layer(self, sample: int, step: int) -> tuple[LayerOutcome, NDArray[Any]] | None:
-        """A layer that has been computed."""
+        """A layer that has been computed.
+
+        Raises
+        ------
+        DstcError
+            If what is stored is damaged; so for samples.
+        """
         facts, values = self._layer_files(sample, step)
         if not facts.is_file() or not values.is_file():
             return None
-        return LayerOutcome(**_read(facts)), np.load(values, allow_pickle=False)
+        try:
+            return LayerOutcome(**_facts(facts)), np.load(values, allow_pickle=False)
+        except _DAMAGED:
+            raise self._damaged(facts) from None
 
     def keep_layer(self, sample: int, step: int, outcome: LayerOutcome, out: NDArray[Any]
                    ) -> None:
@@ -94,10 +120,14 @@ class Checkpoint:
         facts, values = self._sample_files(sample)
         if not facts.is_file() or not values.is_file():
             return None
-        stored = _read(facts)
-        with np.load(values, allow_pickle=False) as arrays:
-            outputs = {name: arrays[f"output_{n}"] for n, name in enumerate(stored["outputs"])}
-        return [LayerOutcome(**layer) for layer in stored["layers"]], outputs
+        try:
+            stored = _facts(facts)
+            with np.load(values, allow_pickle=False) as arrays:
+                outputs = {name: arrays[f"output_{n}"]
+                           for n, name in enumerate(stored["outputs"])}
+            return [LayerOutcome(**layer) for layer in stored["layers"]], outputs
+        except _DAMAGED:
+            raise self._damaged(facts) from None
 
     def keep_sample(self, sample: int, layers: list[LayerOutcome],
                     outputs: Mapping[str, NDArray[Any]]) -> None:
@@ -111,8 +141,15 @@ class Checkpoint:
         shutil.rmtree(self._layer_files(sample, 0)[0].parent, ignore_errors=True)
 
     def remove(self) -> None:
-        """Forget everything: the run is done."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Forget everything: the run is done.  What others put into the folder stays."""
+        for place in self._folder.glob("sample-*"):
+            if place.is_dir():
+                shutil.rmtree(place, ignore_errors=True)
+            else:
+                place.unlink(missing_ok=True)
+        self._mark.unlink(missing_ok=True)
+        if not any(self._folder.iterdir()):
+            self._folder.rmdir()
 
     def _layer_files(self, sample: int, step: int) -> tuple[Path, Path]:
         base = self._folder / f"sample-{sample:06}" / f"step-{step:04}"
@@ -122,8 +159,12 @@ class Checkpoint:
         base = self._folder / f"sample-{sample:06}"
         return base.with_suffix(".json"), base.with_suffix(".npz")
 
+    def _damaged(self, file: Path) -> DstcError:
+        return DstcError(f"Checkpoint must be as it was written, not damaged as {file} and its "
+                         f"array: delete {self._folder} to start anew")
 
-def _read(path: Path) -> Any:
+
+def _facts(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

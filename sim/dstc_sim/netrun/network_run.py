@@ -1,5 +1,6 @@
 """One sample through a network, the layers on an engine and everything else on the host."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstc.errors import DstcError
-from dstc.network.host import HostSegment, Step, reference_node
+from dstc.network.host import HostSegment, Step, layer_reads, reference_node
 from dstc.network.layers import Layer
 from dstc.network.problems import (
     Problem,
@@ -17,7 +18,7 @@ from dstc.network.problems import (
     layer_result,
     placed,
 )
-from dstc.network.tolerance import UNIT, difference_bound
+from dstc.network.tolerance import difference_bound, output_bound
 
 from .solver import Solver
 
@@ -36,17 +37,20 @@ class LayerOutcome:
     bit_exact : bool
         Every result equals the golden model.
     difference : float
-        Largest difference to ONNX Runtime with the same inputs.
+        Largest difference to ONNX Runtime with the same inputs; infinite where only one of two
+        results is a number.
     of_bound : float
-        Largest share of the bound that a difference takes; at most 1.
+        Largest share of its bound that a difference takes; above 1 roundings do not explain it.
     rounded : int
         Operands that the element format changed.
     cycles, ohmma : int or None
         None on engine ``golden``.
     dense : int
         Cycles of a dense core with as many multipliers.
+    tiles : int
+        Output tiles.
     rtl_tiles : int
-        Output tiles that the Verilog computed besides.
+        Those that the Verilog of the bare core computed besides.
     """
 
     name: str
@@ -57,6 +61,7 @@ class LayerOutcome:
     cycles: int | None
     ohmma: int | None
     dense: int
+    tiles: int
     rtl_tiles: int
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,13 +80,18 @@ class NetworkRun:
     """
 
     def __init__(self, model: Any, steps: Sequence[Step]) -> None:
+        from onnx import numpy_helper
+
         self.steps = tuple(steps)
         self.outputs = tuple(entry.name for entry in model.graph.output)
+        # A model may hand out its own weights.
+        self.stored = {tensor.name: numpy_helper.to_array(tensor)
+                       for tensor in model.graph.initializer if tensor.name in self.outputs}
         self.references = {step.output: reference_node(model, step) for step in steps
                            if isinstance(step, Layer)}
         last: dict[str, int] = {}
         for index, step in enumerate(self.steps):
-            reads = step.inputs if isinstance(step, HostSegment) else _reads(step)
+            reads = step.inputs if isinstance(step, HostSegment) else layer_reads(step)
             last.update(dict.fromkeys(reads, index))
         self._last = last
 
@@ -98,10 +108,11 @@ class NetworkRun:
 
 
 def run_sample(network: NetworkRun, feeds: Mapping[str, NDArray[Any]], solver: Solver, *,
-               rtl_tiles: Mapping[str, int], resume: Callable[[int], tuple[Any, ...] | None],
+               rtl_tiles: Mapping[str, int], seed: tuple[int, ...],
+               resume: Callable[[int], tuple[Any, ...] | None],
                keep: Callable[[int, LayerOutcome, NDArray[Any]], None]
                ) -> tuple[list[LayerOutcome], Tensors]:
-    """Run one sample.
+    """Run the network once.
 
     Parameters
     ----------
@@ -111,6 +122,8 @@ def run_sample(network: NetworkRun, feeds: Mapping[str, NDArray[Any]], solver: S
     solver : Solver
     rtl_tiles : mapping of int
         Output tiles to compute on the Verilog besides, by layer.
+    seed : tuple of int
+        Of the draw of those tiles.
     resume : callable
         Gives the outcome and output of the layer of a step if it has been computed before.
     keep : callable
@@ -122,7 +135,7 @@ def run_sample(network: NetworkRun, feeds: Mapping[str, NDArray[Any]], solver: S
     outputs : dict of numpy.ndarray
         The model's outputs.
     """
-    tensors: Tensors = dict(feeds)
+    tensors: Tensors = network.stored | dict(feeds)
     outcomes = []
     for index, step in enumerate(network.steps):
         if isinstance(step, HostSegment):
@@ -131,7 +144,7 @@ def run_sample(network: NetworkRun, feeds: Mapping[str, NDArray[Any]], solver: S
             before = resume(index)
             if before is None:
                 outcome, out = _run_layer(network, step, tensors, solver,
-                                          rtl_tiles.get(step.name, 0))
+                                          rtl_tiles.get(step.name, 0), (*seed, index))
                 keep(index, outcome, out)
             else:
                 outcome, out = before
@@ -141,16 +154,16 @@ def run_sample(network: NetworkRun, feeds: Mapping[str, NDArray[Any]], solver: S
     return outcomes, {name: tensors[name] for name in network.outputs}
 
 
-def _reads(layer: Layer) -> list[str]:
-    return [*layer.tensors, *([layer.bias_name] if layer.bias_name else [])]
-
-
 def _run_layer(network: NetworkRun, layer: Layer, tensors: Tensors, solver: Solver,
-               rtl_tiles: int) -> tuple[LayerOutcome, NDArray[Any]]:
+               rtl_tiles: int, seed: tuple[int, ...]) -> tuple[LayerOutcome, NDArray[Any]]:
     problems = layer_problems(layer, tensors, solver.config.element)
-    solutions = [solver.solve(problem, rtl_tiles=rtl_tiles, seed=n)
-                 for n, problem in enumerate(problems)]
-    reference = network.references[layer.output].run(tensors)[layer.output]
+    drawn = _draw([solver.tiles(problem) for problem in problems], rtl_tiles, seed)
+    solutions = [solver.solve(problem, tiles)
+                 for problem, tiles in zip(problems, drawn, strict=True)]
+    constants = {layer.weight_name: layer.weight, layer.bias_name: layer.bias}
+    reference = network.references[layer.output].run(tensors | {
+        name: array for name, array in constants.items()
+        if name is not None and array is not None})[layer.output]
     out = layer_result(layer, tensors, [solution.out for solution in solutions], reference.dtype)
     if out.shape != reference.shape:
         raise DstcError(f"Layer {layer.name} must give the shape {reference.shape}, "
@@ -165,38 +178,33 @@ def _run_layer(network: NetworkRun, layer: Layer, tensors: Tensors, solver: Solv
         cycles=None if None in cycles else sum(n for n in cycles if n is not None),
         ohmma=None if None in ohmma else sum(n for n in ohmma if n is not None),
         dense=sum(solution.dense for solution in solutions),
+        tiles=sum(solver.tiles(problem) for problem in problems),
         rtl_tiles=sum(solution.rtl_tiles for solution in solutions)), out
+
+
+def _draw(grids: Sequence[int], tiles: int, seed: tuple[int, ...]) -> list[list[int]]:
+    """Output tiles of each problem, drawn from all of them together."""
+    ends = np.cumsum(grids)
+    drawn = np.sort(np.random.default_rng(seed).choice(
+        ends[-1], min(tiles, int(ends[-1])), replace=False))
+    return [(drawn[(drawn >= end - size) & (drawn < end)] - (end - size)).tolist()
+            for size, end in zip(grids, ends.tolist(), strict=True)]
 
 
 def _compare(layer: Layer, tensors: Tensors, problems: Sequence[Problem], out: NDArray[Any],
              reference: NDArray[Any]) -> tuple[float, float]:
     """Largest difference to ONNX Runtime, and the largest share of its bound that one takes."""
+    geometry = problems[0].geometry
+    core = placed(layer, tensors, [
+        difference_bound(problem.x, problem.x_element, problem.w, problem.w_element,
+                         problem.bias, problem.geometry) for problem in problems])
+    bound = output_bound(core, out, reference, depth=geometry.group_channels * geometry.taps,
+                         alpha=layer.alpha, bias=host_bias(layer, tensors, out))
     with np.errstate(all="ignore"):
-        bound = placed(layer, tensors, [
-            difference_bound(problem.x, problem.x_element, problem.w, problem.w_element,
-                             problem.bias, problem.geometry) for problem in problems])
-        # On the host either side scales, scales the bias and adds, a rounding each; and the
-        # output may be of a shorter type.
-        size = np.abs(out.astype(np.float64)) + np.abs(reference.astype(np.float64))
-        bias = host_bias(layer, tensors, out)
-        if bias is not None:
-            size += 2 * np.abs(bias.astype(np.float64))
-        bound = abs(layer.alpha) * bound + 3 * UNIT * size
-        if reference.dtype != np.float32:
-            bound += size * _unit(reference.dtype)
         difference = np.abs(out.astype(np.float64) - reference.astype(np.float64))
         same = (out == reference) | (np.isnan(out) & np.isnan(reference))
-        difference[same] = 0
         share = np.where(same, 0, difference / bound)
-    if not out.size:
-        return 0.0, 0.0
     # A difference that is no number exceeds every bound.
-    return float(np.nan_to_num(difference, nan=np.inf).max()), float(
-        np.nan_to_num(share, nan=np.inf).max())
-
-
-def _unit(dtype: np.dtype[Any]) -> float:
-    """Unit roundoff of a floating-point type."""
-    import ml_dtypes
-
-    return float(ml_dtypes.finfo(dtype).eps) / 2
+    worst = [float(np.nan_to_num(values, nan=math.inf, posinf=math.inf).max())
+             for values in (np.where(same, 0, difference), share)]
+    return worst[0], worst[1]

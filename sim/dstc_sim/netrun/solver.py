@@ -1,5 +1,6 @@
 """One convolution on an engine, compared with the golden model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from dstc.config import Config
 from dstc.conv import Epilogue, convolution, im2col, weight_matrix
 from dstc.conv.epilogue import apply
-from dstc.conv.featuremap import matrix_map
+from dstc.conv.featuremap import map_matrix, matrix_map
 from dstc.conv.program import dense_ohmma
 from dstc.errors import DstcError
 from dstc.network.problems import Problem
@@ -29,7 +30,8 @@ class Solution:
     out : numpy.ndarray, shape (M, OH, OW)
         float32.
     bit_exact : bool
-        Equal to the golden model; of engine ``golden`` true by definition.
+        Equal to the golden model, the tiles on the Verilog too; of engine ``golden`` alone true
+        by definition.
     cycles : int or None
         None on engine ``golden``.
     dense : int
@@ -37,7 +39,7 @@ class Solution:
     ohmma : int or None
         Executed OHMMA.
     rtl_tiles : int
-        Output tiles that the Verilog computed besides, all equal to the golden model.
+        Output tiles that the Verilog of the bare core computed besides.
     """
 
     out: NDArray[np.float32]
@@ -73,24 +75,33 @@ class Solver:
         self.engine, self.config = engine, config
         self._model = ModelEngine() if engine == "model" else None
         self._conv = ConvEngine() if engine == "rtl" else None
-        self._tiles: RtlEngine | None = None
+        self._core = RtlEngine()
 
-    def prepare(self) -> None:
-        """Compile what has to be compiled now; otherwise the first solution does."""
-        for engine in (self._model, self._conv):
+    def prepare(self, *, rtl_tiles: bool = False) -> None:
+        """Compile what has to be compiled now; otherwise the first solution does.
+
+        Parameters
+        ----------
+        rtl_tiles : bool
+            Whether single tiles will run on the Verilog.
+        """
+        for engine in (self._model, self._conv, self._core if rtl_tiles else None):
             if engine is not None:
                 engine.prepare(self.config)
 
-    def solve(self, problem: Problem, *, rtl_tiles: int = 0, seed: int = 0) -> Solution:
+    def tiles(self, problem: Problem) -> int:
+        """Output tiles of a convolution on this configuration."""
+        rows, columns = self._grid(problem)
+        return rows * columns
+
+    def solve(self, problem: Problem, rtl_tiles: Sequence[int] = ()) -> Solution:
         """One convolution.
 
         Parameters
         ----------
         problem : Problem
-        rtl_tiles : int
-            Output tiles, drawn at random, that the Verilog of the core computes besides.
-        seed : int
-            Of the draw.
+        rtl_tiles : sequence of int
+            Output tiles, row by row, that the Verilog of the bare core computes besides.
 
         Raises
         ------
@@ -115,37 +126,31 @@ class Solver:
                              (geometry.out_height, geometry.out_width))
             cycles, ohmma = product.cycles, product.ohmma["executed"]
         exact = np.array_equal(out.view(np.uint32), golden.view(np.uint32))
-        checked = self._check_tiles(problem, golden, rtl_tiles, seed) if rtl_tiles else 0
-        return Solution(out=out, bit_exact=exact and checked == rtl_tiles_of(problem, rtl_tiles,
-                                                                             config),
-                        cycles=cycles, dense=dense_ohmma(geometry, config), ohmma=ohmma,
-                        rtl_tiles=checked)
+        exact = exact and self._tiles_exact(problem, golden, rtl_tiles)
+        return Solution(out=out, bit_exact=exact, cycles=cycles,
+                        dense=dense_ohmma(geometry, config), ohmma=ohmma, rtl_tiles=len(rtl_tiles))
 
-    def _check_tiles(self, problem: Problem, golden: NDArray[Any], tiles: int, seed: int) -> int:
-        """How many of the drawn output tiles are equal on the Verilog of the bare core."""
+    def _tiles_exact(self, problem: Problem, golden: NDArray[Any], tiles: Sequence[int]) -> bool:
+        """Whether output tiles are equal on the Verilog of the bare core."""
+        if not tiles:
+            return True
         geometry, config = problem.geometry, self.config
-        self._tiles = self._tiles or RtlEngine()
         a = im2col(problem.x_element, geometry)
         b = np.ascontiguousarray(weight_matrix(problem.w_element, geometry))
-        grid = -(-len(a) // config.tile_m), -(-b.shape[1] // config.tile_n)
-        rng = np.random.default_rng(seed)
-        drawn = rng.choice(grid[0] * grid[1], rtl_tiles_of(problem, tiles, config), replace=False)
-        equal = 0
-        expected = golden.reshape(geometry.outputs, -1).T
-        for tile in drawn.tolist():
-            row, column = divmod(tile, grid[1])
+        expected = map_matrix(golden)
+        equal = True
+        for tile in tiles:
+            row, column = divmod(tile, self._grid(problem)[1])
             rows = slice(row * config.tile_m, (row + 1) * config.tile_m)
             columns = slice(column * config.tile_n, (column + 1) * config.tile_n)
-            run = self._tiles.run(a[rows], np.ascontiguousarray(b[:, columns]), config=config)
+            run = self._core.run(np.ascontiguousarray(a[rows]),
+                                 np.ascontiguousarray(b[:, columns]), config=config)
             bias = None if problem.bias is None else problem.bias[columns]
             out = apply(run.out, Epilogue(bias=bias), config.format)
-            equal += np.array_equal(out.view(np.uint32), np.ascontiguousarray(
+            equal &= np.array_equal(out.view(np.uint32), np.ascontiguousarray(
                 expected[rows, columns]).view(np.uint32))
         return equal
 
-
-def rtl_tiles_of(problem: Problem, tiles: int, config: Config) -> int:
-    """Output tiles that can be drawn: no more than there are."""
-    geometry = problem.geometry
-    return min(tiles, -(-geometry.positions // config.tile_m)
-               * -(-geometry.outputs // config.tile_n))
+    def _grid(self, problem: Problem) -> tuple[int, int]:
+        geometry, config = problem.geometry, self.config
+        return (-(-geometry.positions // config.tile_m), -(-geometry.outputs // config.tile_n))

@@ -15,7 +15,7 @@ from .text import plain, reason
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
-__all__ = ["HostSegment", "Step", "network_steps", "reference_node"]
+__all__ = ["HostSegment", "Step", "layer_reads", "network_steps", "reference_node"]
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -37,7 +37,7 @@ class HostSegment:
         self._model, self._nodes = model, list(nodes)
         self.outputs = tuple(wanted)
         made = {name for node in nodes for name in node.output}
-        stored = {tensor.name for tensor in model.graph.initializer}
+        stored = _stored_names(model)
         read = dict.fromkeys(name for node in nodes for name in _reads(node))
         self._stored = [name for name in read if name in stored]
         self.inputs = tuple(name for name in read if name not in made and name not in stored)
@@ -76,6 +76,9 @@ class HostSegment:
                                            [None] * value.ndim) for name, value in feeds.items()],
             [helper.make_empty_tensor_value_info(name) for name in self.outputs],
             [tensor for tensor in self._model.graph.initializer if tensor.name in stored])
+        graph.sparse_initializer.extend(
+            tensor for tensor in self._model.graph.sparse_initializer
+            if tensor.values.name in stored)
         segment = helper.make_model(graph, opset_imports=self._model.opset_import,
                                     ir_version=self._model.ir_version)
         options = runtime.SessionOptions()
@@ -116,7 +119,7 @@ def network_steps(model: "ModelProto", layers: Sequence[Layer]) -> list[Step]:
     for group in reversed(groups):
         if isinstance(group, Layer):
             steps.append(group)
-            needed.update(_layer_reads(group))
+            needed.update(layer_reads(group))
             continue
         outputs = [name for node in group for name in node.output if name and name in needed]
         if outputs:
@@ -127,17 +130,24 @@ def network_steps(model: "ModelProto", layers: Sequence[Layer]) -> list[Step]:
 
 
 def reference_node(model: "ModelProto", layer: Layer) -> HostSegment:
-    """The layer itself in ONNX Runtime, to compare with."""
+    """The layer itself in ONNX Runtime, to compare with.
+
+    It takes all that the node reads, weights and bias too if nodes compute them.
+    """
     node = next(node for node in model.graph.node if layer.output in node.output)
-    constants = [name for name in (layer.weight_name, layer.bias_name)
-                 if name and name not in {tensor.name for tensor in model.graph.initializer}]
-    made = [node for node in model.graph.node if set(node.output) & set(constants)]
-    return HostSegment(model, [*made, node], [layer.output])
+    return HostSegment(model, [node], [layer.output])
 
 
-def _layer_reads(layer: Layer) -> list[str]:
+def layer_reads(layer: Layer) -> list[str]:
+    """Tensors that a layer needs when it runs: a bias that is not constant is one of them."""
     extra = [layer.bias_name] if layer.bias_name and layer.bias is None else []
     return [*layer.tensors, *extra]
+
+
+def _stored_names(model: "ModelProto") -> set[str]:
+    graph = model.graph
+    return {tensor.name for tensor in graph.initializer} | {
+        tensor.values.name for tensor in graph.sparse_initializer}
 
 
 def _reads(node: "NodeProto") -> Iterator[str]:

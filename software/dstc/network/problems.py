@@ -56,8 +56,15 @@ def layer_problems(layer: Layer, tensors: Mapping[str, NDArray[Any]], element: s
     Raises
     ------
     DstcError
-        If shapes do not fit, or a finite value is too large for the element format.
+        If shapes do not fit, a tensor holds no floats or nothing, or a finite value is too large
+        for the element format; the sentence names the layer.
     """
+    for name in layer.tensors:
+        if tensors[name].dtype.kind != "f" and tensors[name].dtype.name != "bfloat16":
+            raise DstcError(f"Layer {layer.name} must multiply floats, not {tensors[name].dtype}")
+        if not tensors[name].size:
+            raise DstcError(f"Layer {layer.name} must be given values, not the empty shape "
+                            f"{tensors[name].shape}")
     if layer.conv is not None:
         assert layer.weight is not None
         x = tensors[layer.a]
@@ -66,8 +73,11 @@ def layer_problems(layer: Layer, tensors: Mapping[str, NDArray[Any]], element: s
                  for image in x]
     else:
         shape, a, b = gemm_operands(layer, tensors)
-        geometry = ConvGeometry(channels=shape.k, height=shape.m, width=1, outputs=shape.n,
-                                kernel=1)
+        try:
+            geometry = ConvGeometry(channels=shape.k, height=shape.m, width=1, outputs=shape.n,
+                                    kernel=1)
+        except DstcError as error:
+            raise DstcError(f"Layer {layer.name}: {error}") from None
         pairs = [(a[n % len(a)].T.reshape(geometry.x_shape),
                   b[n % len(b)].reshape(geometry.w_shape)) for n in range(shape.batch)]
     bias = np.asarray(layer.bias, np.float32).ravel() if _on_core(layer, geometry.outputs) \
@@ -115,8 +125,12 @@ def layer_result(layer: Layer, tensors: Mapping[str, NDArray[Any]],
 
 def host_bias(layer: Layer, tensors: Mapping[str, NDArray[Any]], out: NDArray[Any]
               ) -> NDArray[np.float32] | None:
-    """What is added on the host, in a shape that broadcasts over the output; None if nothing."""
-    if not layer.bias_name or _on_core(layer, out.shape[1 if layer.conv is not None else -1]):
+    """What is added on the host, in a shape that broadcasts over the output; None if nothing.
+
+    A factor of zero leaves a bias out, as ONNX Runtime does, whatever the bias is.
+    """
+    outputs = out.shape[1 if layer.conv is not None else -1]
+    if not layer.bias_name or layer.beta == 0 or _on_core(layer, outputs):
         return None
     bias = layer.bias if layer.bias is not None else tensors[layer.bias_name]
     if layer.conv is not None:
