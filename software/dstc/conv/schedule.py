@@ -36,8 +36,9 @@ def shared_occupancy(occupied: NDArray[np.bool_], columns: int) -> NDArray[np.bo
 def choose_columns(geometry: ConvGeometry, weights: EncodedMatrix, config: Config) -> int:
     """1 or 2, whichever should take fewer cycles.
 
-    Estimated from the weights and from the spans of one tile of positions; half of the
-    activations are taken to be zero.
+    Estimated from the weights and from the spans of one tile of positions.  Activations are taken
+    to fill a quarter of the row groups: with more, compute hides more of what an A tile takes and
+    sharing costs the drains alone, a few per cent.
 
     Parameters
     ----------
@@ -47,8 +48,8 @@ def choose_columns(geometry: ConvGeometry, weights: EncodedMatrix, config: Confi
     config : Config
     """
     occupied = (np.diff(weights.offsets) > 0).reshape(weights.outer_tiles, weights.k_tiles)
-    middle = -(-geometry.positions // config.tile_m) // 2
-    parts = tile_chunks(geometry, middle, config)
+    # Of the tiles that are full, if any is, the one in the middle: edges have fewer spans.
+    parts = tile_chunks(geometry, geometry.positions // config.tile_m // 2, config)
     spans = sum(len(part.spans) for part in parts)
     # A slot of a window takes a cycle for each channel and its bitmap beats.
     fill = (config.tile_k + 2) * sum(len(part.tiles) for part in parts)
@@ -60,7 +61,7 @@ def choose_columns(geometry: ConvGeometry, weights: EncodedMatrix, config: Confi
     else:
         tile = config.tile_k * spans / geometry.taps
     groups = -(-np.bitwise_count(weights.bitmaps).astype(np.int64) // config.array_cols)
-    compute = float(groups.sum()) * config.row_groups / 2
+    compute = float(groups.sum()) * config.row_groups / 4
 
     def cycles(columns: int) -> float:
         made = shared_occupancy(occupied, columns)
