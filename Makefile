@@ -38,7 +38,8 @@ sim: $(READY)  ## the cocotb benches alone, on Icarus and Verilator
 .PHONY: verilog
 verilog: $(READY)  ## Verilog and manifest of every named configuration into build/verilog
 	@for config in paper paper-bf16 paper-fp8-e4m3 paper-fp8-e5m2 paper-int8 small tiny; do \
-	    $(BIN)/dstc verilog --config $$config -o build/verilog/$$config; done
+	    $(BIN)/dstc verilog --config $$config -o build/verilog/$$config; \
+	    $(BIN)/dstc verilog --unit conv_core --config $$config -o build/verilog/$$config; done
 
 .PHONY: lint
 lint: $(READY)  ## style, types, import direction, __all__, sizes
@@ -61,6 +62,11 @@ bench: $(READY)  ## speed of encoding, simulation and the cycle model, written t
 throughput: $(READY)  ## docs/results/throughput: cycles over the skip rule at 25 densities
 	$(BIN)/python bench/throughput.py --json docs/results/throughput.json \
 	    --markdown docs/results/throughput.md
+
+.PHONY: convolution
+convolution: $(READY)  ## docs/results/convolution: layers on the core (TRACE=file for SqueezeNet)
+	$(BIN)/python bench/convolution.py $(if $(TRACE),--trace $(TRACE)) \
+	    --json docs/results/convolution.json --markdown docs/results/convolution.md
 
 .PHONY: model-speed
 model-speed: $(READY)  ## docs/results/model: speed of the cycle model, and a product of 1024^3
