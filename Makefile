@@ -68,6 +68,11 @@ convolution: $(READY)  ## docs/results/convolution: layers on the core (TRACE=fi
 	$(BIN)/python bench/convolution.py $(if $(TRACE),--trace $(TRACE)) \
 	    --json docs/results/convolution.json --markdown docs/results/convolution.md
 
+.PHONY: profile-speed
+profile-speed: $(READY)  ## docs/results/profile: time and memory of dstc profile (DATA=folder)
+	$(BIN)/python bench/network_profile.py $(if $(DATA),--data $(DATA)) \
+	    --json docs/results/profile.json --markdown docs/results/profile.md
+
 .PHONY: model-speed
 model-speed: $(READY)  ## docs/results/model: speed of the cycle model, and a product of 1024^3
 	$(BIN)/python bench/model.py --json docs/results/model.json --markdown docs/results/model.md
