@@ -24,9 +24,9 @@ class FeatureLoader(wiring.Component):
 
     Timing: a record of b bitmap beats and v value beats holds the loader for b cycles and, unless
     the stream makes it wait, at most ``tile_k + v`` more: a channel takes one cycle, and waits
-    for its values.  Value beats are taken as long as there is room for more than the values of
-    one channel, so sparse channels run ahead.  A row is written a cycle after its channel, and
-    the next load of whatever window starts two cycles after the last channel at the earliest.
+    for its values.  Value beats are taken ahead of the channels as far as there is room, which
+    is at least for the values of one channel and a beat.  A row is written a cycle after its
+    channel; the next load is taken two cycles after the last channel at the earliest.
 
     Parameters
     ----------
@@ -152,7 +152,9 @@ class FeatureLoader(wiring.Component):
     def _rows(self, m, *, present, used, beats, advance, take_values):
         """Values that have come, those of the channel in front brought to its positions."""
         config, size, bits = self._config, self._per_beat, self._config.element_bits
-        place, written = Signal(place_layout(config)), Signal(place_layout(config))
+        place = Signal(place_layout(config))
+        written = Signal(place_layout(config), reset_less=True)
+        there = Signal.like(present, reset_less=True)
         final, last, busy = Signal(), Signal(), Signal()
         held = []
         for n in range(self._held // size):
@@ -170,11 +172,11 @@ class FeatureLoader(wiring.Component):
             m.d.sync += [
                 *(step.eq(move) for step, move in zip(steps, moves, strict=True)),
                 *(value.eq(item) for value, item in zip(values, aligned, strict=True)),
-                self.row.present.eq(present), written.eq(place),
+                there.eq(present), written.eq(place),
                 last.eq(final & (place.channel == config.tile_k - 1)),
             ]
         m.d.comb += [
-            self.write_en.eq(busy), self.write.eq(written),
+            self.write_en.eq(busy), self.write.eq(written), self.row.present.eq(there),
             self.row.values.as_value().eq(Cat(expand(m, "spread", values, steps))),
             self.filled.en.eq(busy & last), self.filled.index.eq(written.window),
             self.filled.count.eq(written.slot + 1),

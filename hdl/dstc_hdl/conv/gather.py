@@ -135,19 +135,20 @@ class Gather(wiring.Component):
 
     def _compact(self, m, turned, lanes, taken):
         """The piece of a span, from its lanes."""
-        size, piece = self._config.tile_m, self.o.p
+        size = self._config.tile_m
+        piece = Signal(self.o.p.shape(), reset_less=True)
         m.submodules.values = values = Compactor(self._config.element_bits, size)
         moves, rows = routes(m, "place", turned.place)
         # Row by row from the span's first one on.
         bits = Cat(compact(m, "bit", list(turned.keep), moves))
-        stored, first = Signal(size, reset_less=True), Signal(range(size), reset_less=True)
+        first = Signal(range(size), reset_less=True)
         m.d.comb += [
             values.values.eq(lanes.values), values.keep.eq(turned.keep),
-            piece.bits.eq(stored << first),
+            self.o.p.eq(piece), self.o.p.bits.eq(piece.bits << first),
         ]
         with m.If(taken):
             m.d.sync += [
-                stored.eq(bits & Cat(n < rows for n in range(size))), first.eq(turned.row),
+                piece.bits.eq(bits & Cat(n < rows for n in range(size))), first.eq(turned.row),
                 piece.count.eq(values.count), piece.values.eq(values.packed),
                 piece.end.eq(turned.end), piece.close.eq(turned.close),
             ]

@@ -4,6 +4,7 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from dstc.conv.words import ConvErrorCode
 from dstc.isa import WORD_BITS
 
 from ..layouts import beat_layout
@@ -18,10 +19,8 @@ from .span_tables import SpanTables
 from .span_walker import SpanWalker
 from .window import FeatureWindow
 
-__all__ = ["FEATURE_RECORD", "ILLEGAL_WORD", "Im2col"]
+__all__ = ["Im2col"]
 
-FEATURE_RECORD = 8
-ILLEGAL_WORD = 9
 # Words that wait while those behind them are decoded.
 QUEUED = 4
 
@@ -61,9 +60,10 @@ class Im2col(wiring.Component):
     error : ``Out(1)``
         The unit takes no word any more, until a reset.
     code : ``Out(4)``
-        8: a feature record has its ``last`` on the wrong beat.  9: an illegal word, or a span
-        that cannot be gathered (:class:`GatherWords`, :class:`SpanWalker`, :class:`Gather`), or
-        more than ``tile_k`` k-steps in a record.
+        0, or the :class:`dstc.conv.words.ConvErrorCode` of what came first.  ``FEATURE_RECORD``:
+        a feature record has its ``last`` on the wrong beat.  ``GATHER_WORD``: an illegal word, or
+        a span that cannot be gathered (:class:`GatherWords`, :class:`SpanWalker`,
+        :class:`Gather`), or more than ``tile_k`` k-steps in a record.
     """
 
     def __init__(self, config):
@@ -113,8 +113,8 @@ class Im2col(wiring.Component):
         illegal = words.error | walker.error | gather.error | packer.error
         with m.If(~self.error):
             m.d.sync += [self.error.eq(loader.error | illegal),
-                         self.code.eq(Mux(loader.error, FEATURE_RECORD,
-                                          Mux(illegal, ILLEGAL_WORD, 0)))]
+                         self.code.eq(Mux(loader.error, ConvErrorCode.FEATURE_RECORD,
+                                          Mux(illegal, ConvErrorCode.GATHER_WORD, 0)))]
         return m
 
     def _memories(self, m, words, loader, walker, gather):

@@ -11,6 +11,26 @@ from dstc_hdl.conv.feature_loader import FeatureLoader
 NAMES = ["tiny", "small", "odd", "int8", "flat"]
 
 
+class LateValues:
+    """A generator that leaves the first ``steps`` k-steps of a record empty."""
+
+    def __init__(self, config, rng, steps):
+        self._left, self._rng = steps * config.tile_m, rng
+
+    def random(self):
+        self._left -= 1
+        return 1.0 if self._left >= 0 else self._rng.random()
+
+    def __getattr__(self, name):
+        return getattr(self._rng, name)
+
+
+def random_record(config, rng):
+    late = rng.random() < .3
+    return Record(config, "A", LateValues(config, rng, config.tile_k * 5 // 8) if late else rng,
+                  1 if late else rng.choice([0, .05, .3, .6, 1]))
+
+
 class Loads:
     """A loader with random loads into both windows, which are freed at random."""
 
@@ -23,7 +43,7 @@ class Loads:
             window, number = rng.randrange(2), rng.randint(1, min(3, config.window_tiles))
             loads.append({"window": window, "count": number})
             for slot in range(number):
-                record = Record(config, "A", rng, rng.choice([0, .05, .3, .6, 1, 1]))
+                record = random_record(config, rng)
                 self.records.append(record)
                 self.want += [(window, slot, k, dict(record.nonzeros(k)))
                               for k in range(config.tile_k)]
@@ -107,8 +127,9 @@ def cycles_of(config, records):
 @pytest.mark.parametrize("name", NAMES)
 def test_cycles(name):
     config, rng = CONFIGS[name], random.Random(72)
-    records = [Record(config, "A", rng, density) for density in (0, 1, .1, .5, 1)][
-        :config.window_tiles]
+    records = [Record(config, "A", rng, density) for density in (0, 1, .1, .5, 1)]
+    # More beats come than fit before the first value is taken.
+    records.append(Record(config, "A", LateValues(config, rng, config.tile_k * 5 // 8), 1))
     loads = Loads(config, 72, 0, records=records)
     loads.run()
     beats, rows = cycles_of(config, records)
