@@ -154,26 +154,6 @@ class Config:
         """Tiles of the next layer's feature map that one result tile makes."""
         return self.tile_n // self.tile_k
 
-    @property
-    def channel_blocks_stop(self) -> int:
-        """First number of channel blocks that is too many."""
-        return self.channel_blocks + 1
-
-    @property
-    def tile_m_stop(self) -> int:
-        """First number of rows that is too many."""
-        return self.tile_m + 1
-
-    @property
-    def window_tiles_stop(self) -> int:
-        """First number of feature map tiles that is too many for a window."""
-        return self.window_tiles + 1
-
-    @property
-    def window_spans_stop(self) -> int:
-        """First number of spans that is too many for a table."""
-        return self.window_spans + 1
-
     def require_convolution(self) -> None:
         """Refuse a shape whose result tiles are no whole tiles of a feature map.
 

@@ -82,6 +82,8 @@ class FieldSpec:
     limit : str or int
         First value that is out of range: the name of a property of
         :class:`~dstc.config.Config`, or a constant.
+    through : bool
+        The limit itself is still in range.
     low : int
         Lowest value.
     meaning : str
@@ -94,6 +96,7 @@ class FieldSpec:
     limit: str | int
     meaning: str
     low: int = 0
+    through: bool = False
 
     @property
     def mask(self) -> int:
@@ -102,7 +105,8 @@ class FieldSpec:
 
     def stop(self, config: Config) -> int:
         """First value that is out of range, at most ``2 ** width``."""
-        return getattr(config, self.limit) if isinstance(self.limit, str) else self.limit
+        limit = getattr(config, self.limit) if isinstance(self.limit, str) else self.limit
+        return limit + self.through
 
     def extract(self, word: int) -> int:
         """The field's value in a word."""

@@ -14,53 +14,55 @@ from .isa import INSTRUCTIONS, OPCODE_BITS, WORD_BITS, ErrorCode, FieldSpec, Ins
 from .isa_text import ASSEMBLY, BINARY, DETAILS, ERRORS, EXAMPLES, INTRODUCTION, ORDER
 from .program import gemm_job
 
-__all__ = ["page"]
+__all__ = ["bit_range", "diagram", "field_range", "page", "table"]
 
 EXAMPLE_CONFIG = "tiny"
 
 
-def _table(header: list[str], rows: list[list[str]], align: str = "") -> str:
+def table(header: list[str], rows: list[list[str]], align: str = "") -> str:
     """A Markdown table; ``align`` has an ``r`` for each column that is right-aligned."""
     rule = ["--:" if n < len(align) and align[n] == "r" else "---" for n in range(len(header))]
     lines = ["| " + " | ".join(cells) + " |" for cells in (header, *rows)]
     return "\n".join([lines[0], "|" + "|".join(rule) + "|", *lines[1:]]) + "\n"
 
 
-def _bits(lsb: int, width: int) -> str:
+def bit_range(lsb: int, width: int) -> str:
+    """``7:0``, or ``8`` for a single bit."""
     return str(lsb) if width == 1 else f"{lsb + width - 1}:{lsb}"
 
 
-def _diagram(spec: InstructionSpec) -> str:
+def diagram(spec: InstructionSpec) -> str:
     """The word, highest bit first: bit ranges above what they hold."""
-    cells = [(_bits(0, OPCODE_BITS), f"{spec.opcode:#04x}")]
+    cells = [(bit_range(0, OPCODE_BITS), f"{spec.opcode:#04x}")]
     at = OPCODE_BITS
     for field in spec.fields:
         if field.lsb > at:
-            cells.append((_bits(at, field.lsb - at), "0"))
-        cells.append((_bits(field.lsb, field.width), f"**{field.name}**"))
+            cells.append((bit_range(at, field.lsb - at), "0"))
+        cells.append((bit_range(field.lsb, field.width), f"**{field.name}**"))
         at = field.lsb + field.width
-    cells.append((_bits(at, WORD_BITS - at), "0"))
+    cells.append((bit_range(at, WORD_BITS - at), "0"))
     cells.reverse()
-    return _table([bits for bits, _ in cells], [[content for _, content in cells]])
+    return table([bits for bits, _ in cells], [[content for _, content in cells]])
 
 
-def _range(field: FieldSpec) -> str:
+def field_range(field: FieldSpec) -> str:
+    """Lowest and highest value."""
     if isinstance(field.limit, str):
-        return f"{field.low} to `{field.limit}` - 1"
+        return f"{field.low} to `{field.limit}`" + ("" if field.through else " - 1")
     return f"{field.low} to {field.limit - 1}"
 
 
 def _instruction(spec: InstructionSpec) -> str:
     parts = [f"### {spec.mnemonic}\n", f"{spec.meaning[0].upper()}{spec.meaning[1:]}.\n",
-             _diagram(spec)]
+             diagram(spec)]
     if spec.fields:
-        parts.append(_table(["field", "range", "meaning"],
-                            [[f.name, _range(f), f.meaning] for f in spec.fields]))
+        parts.append(table(["field", "range", "meaning"],
+                            [[f.name, field_range(f), f.meaning] for f in spec.fields]))
     return "\n".join([*parts, DETAILS[spec.mnemonic]]) + "\n"
 
 
 def _summary() -> str:
-    return _table(["opcode", "mnemonic", "operands", "meaning"],
+    return table(["opcode", "mnemonic", "operands", "meaning"],
                   [[f"{spec.opcode:#04x}", f"[{spec.mnemonic}](#{spec.mnemonic.lower()})",
                     ", ".join(f.name for f in spec.fields), spec.meaning]
                    for spec in INSTRUCTIONS])
@@ -69,13 +71,13 @@ def _summary() -> str:
 def _limits() -> str:
     names = sorted({f.limit for spec in INSTRUCTIONS for f in spec.fields
                     if isinstance(f.limit, str)})
-    return _table(["configuration", *names],
+    return table(["configuration", *names],
                   [[f"`{config.name}`", *(str(getattr(config, name)) for name in names)]
                    for config in CONFIGS.values()], "-" + "r" * len(names))
 
 
 def _errors() -> str:
-    return _table(["code", "name", "meaning"],
+    return table(["code", "name", "meaning"],
                   [[str(int(code)), f"`{code.name}`", code.meaning] for code in ErrorCode], "r")
 
 
@@ -123,7 +125,7 @@ def _expansion() -> str:
     header = ["k", "A bitmap", "B bitmap", "na", "nb", "row groups", "column groups", "OHMMA"]
     dense = config.dense_ohmma_per_tile
     return "\n".join([
-        _table(header, rows, "r--rrrrr"),
+        table(header, rows, "r--rrrrr"),
         "As micro-operations on slot 0 of either side and context 0:\n",
         "```text", *shown, "```\n",
         f"`SPWMMA a=0, b=0, acc=0` executes the same {executed}, one in a cycle, and spends no "

@@ -12,6 +12,7 @@ from dstc import golden, isa_doc
 from dstc.asm import assemble
 from dstc.beats import BeatStream, result_beats, result_matrix, tile_records
 from dstc.config import CONFIGS
+from dstc.conv import words_doc
 from dstc.formats import encode
 from dstc.isa import INSTRUCTIONS
 from dstc.isa_text import DETAILS, EXAMPLES
@@ -23,6 +24,8 @@ TINY = CONFIGS["tiny"]
 
 def test_committed_page_is_generated():
     assert isa_doc.page() == PAGE, "run `make docs`"
+    words = (ROOT / "docs" / "convolution-words.md").read_text(encoding="utf-8")
+    assert words_doc.page() == words, "run `make docs`"
 
 
 def test_script_checks_and_writes(tmp_path, monkeypatch, capsys):
@@ -36,7 +39,7 @@ def test_script_checks_and_writes(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "isa.md").read_text(encoding="utf-8") == PAGE
     assert script.main(["--check"]) == 0
     assert script.main(["--help"]) == 2
-    assert "isa.md written" in capsys.readouterr().out
+    assert "isa.md, convolution-words.md written" in capsys.readouterr().out
 
 
 def test_every_instruction_has_its_section():

@@ -14,8 +14,8 @@ def op_layout(config):
         "raw": 1,
         "bias": 1,
         "half": 1,
-        "rows": range(config.tile_m_stop),
-        "blocks": range(config.channel_blocks_stop),
+        "rows": range(config.tile_m + 1),
+        "blocks": range(config.channel_blocks + 1),
     })
 
 
@@ -43,7 +43,7 @@ def result_layout(config):
         "words": data.ArrayLayout(config.acc_bits, config.array_cols),
         "raw": 1,
         "last": 1,
-        "blocks": range(config.channel_blocks_stop),
+        "blocks": range(config.channel_blocks + 1),
     })
 
 

@@ -15,7 +15,7 @@ def elements_layout(config):
     """The elements of one row of one column group, and how many blocks of channels to send."""
     return data.StructLayout({
         "values": data.ArrayLayout(config.element_bits, config.array_cols),
-        "blocks": range(config.channel_blocks_stop),
+        "blocks": range(config.channel_blocks + 1),
     })
 
 

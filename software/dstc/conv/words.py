@@ -41,12 +41,12 @@ def _bit(name: str, lsb: int, meaning: str) -> FieldSpec:
 GATHER_WORDS = (
     InstructionSpec(opcode=0x40, mnemonic="LDX", fields=(
         _bit("window", 8, "feature window"),
-        FieldSpec(name="count", lsb=16, width=6, limit="window_tiles_stop", low=1,
+        FieldSpec(name="count", lsb=16, width=6, limit="window_tiles", low=1, through=True,
                   meaning="records to take into the slots 0, 1, ... of the window")),
                     meaning="once the window is free, fill it with records of the feature map"),
     InstructionSpec(opcode=0x41, mnemonic="SPANS", fields=(
         _bit("table", 8, "span table"),
-        FieldSpec(name="count", lsb=16, width=8, limit="window_spans_stop", low=1,
+        FieldSpec(name="count", lsb=16, width=8, limit="window_spans", low=1, through=True,
                   meaning="spans that follow, two data words each")),
                     meaning="once the table is free, fill it with the spans that follow"),
     InstructionSpec(opcode=0x42, mnemonic="GEN", fields=(
@@ -87,9 +87,9 @@ EPILOGUE_WORDS = (
         _bit("raw", 9, "1: accumulators to the D stream; 0: tile records to the Y stream"),
         _bit("bias", 10, "1: add the bias of each column"),
         _bit("params", 11, "1: new parameters follow as data words"),
-        FieldSpec(name="rows", lsb=16, width=6, limit="tile_m_stop", low=1,
+        FieldSpec(name="rows", lsb=16, width=6, limit="tile_m", low=1, through=True,
                   meaning="rows of the tile that exist; the others come out as zeros"),
-        FieldSpec(name="blocks", lsb=24, width=6, limit="channel_blocks_stop", low=1,
+        FieldSpec(name="blocks", lsb=24, width=6, limit="channel_blocks", low=1, through=True,
                   meaning="records to send, one for each tile_k columns; 1 with `raw`")),
                     meaning="what to do with the next result tile"),
 )
