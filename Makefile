@@ -95,9 +95,10 @@ adversary: $(READY)  ## docs/results/adversary: the worst streams (DATA=folder f
 	    --json docs/results/adversary.json --markdown docs/results/adversary.md
 
 .PHONY: exhaustive
-exhaustive: $(READY)  ## docs/results/arithmetic: all products of every format, 10^8 sums
+exhaustive: $(READY)  ## docs/results/{arithmetic,rounding}: all products, 10^8 sums, all roundings
 	$(BIN)/python bench/arith_exhaustive.py --json docs/results/arithmetic.json \
 	    --markdown docs/results/arithmetic.md
+	$(BIN)/python bench/rounding_exhaustive.py --json docs/results/rounding.json
 
 .PHONY: formal
 formal: $(READY)  ## proofs about collector, accumulation and queues (some minutes)
