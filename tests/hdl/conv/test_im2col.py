@@ -204,14 +204,20 @@ def test_wrong_words(case):
 
 
 def test_wrong_record():
-    """Code 8; what was gathered before still comes."""
+    """Code 8; what was gathered before still comes, of words behind nothing does."""
     unit = Unit(TINY, 57)
-    program = Im2colProgram(TINY, unit.bench.rng, slots=2).fill(1)
+    program = Im2colProgram(TINY, unit.bench.rng, slots=1)
+    program.load(0, density=1)
+    program.spans(0)
+    program.gen(0, 0, [(0, 0)], close=True)
     unit.run(program)
-    program.x[-1]["last"] = 0
-    unit.x.queue.append(program.x[-1])
-    unit.instr.queue.extend([FILL[0], pack(TINY, "LDX", window=1, count=1)] * 2)
-    unit.x.queue.extend(program.x)
-    unit.settle(200)
+    beats = [*program.x[:-1], program.x[-1] | {"last": 0}]
+    unit.instr.queue.extend([pack(TINY, "LDX", window=1, count=1)])
+    unit.x.queue.extend([*beats, *beats])
+    unit.settle(100)
     assert unit.codes[-1] == (1, 8)
-    assert unit.out.tokens == program.beats
+    taken = len(unit.x.tokens), len(unit.instr.tokens)
+    unit.instr.queue.append(program.words[-1][0])
+    unit.settle()
+    assert (len(unit.x.tokens), len(unit.instr.tokens)) == taken
+    assert unit.codes[-1] == (1, 8) and unit.out.tokens == program.beats
