@@ -129,8 +129,9 @@ def host_bias(layer: Layer, tensors: Mapping[str, NDArray[Any]], out: NDArray[An
 
     A factor of zero leaves a bias out, as ONNX Runtime does, whatever the bias is.
     """
-    outputs = out.shape[1 if layer.conv is not None else -1]
-    if not layer.bias_name or layer.beta == 0 or _on_core(layer, outputs):
+    if not layer.bias_name or layer.beta == 0:
+        return None
+    if _on_core(layer, out.shape[1 if layer.conv is not None else -1]):
         return None
     bias = layer.bias if layer.bias is not None else tensors[layer.bias_name]
     if layer.conv is not None:
@@ -156,7 +157,7 @@ def _as_matmul(layer: Layer, tensors: Mapping[str, NDArray[Any]], products: NDAr
     if layer.swapped and products.shape[0] == 1 and outer:
         # One product held all matrices of the stack side by side.
         products = products.reshape(*rows, -1, *columns).swapaxes(0, 1) if rows else products
-    return products.reshape(*outer, *rows, *columns)
+    return products.reshape((*outer, *rows, *columns))
 
 
 def _on_core(layer: Layer, outputs: int) -> bool:
