@@ -39,6 +39,16 @@ requantisation of two columns each, in each half:
 """
 
 
+ERRORS = """\
+In `status.code`, with address 0, until a reset. Besides an unknown opcode, a reserved bit and a
+field out of range, `GATHER_WORD` is reported for a `GEN` whose `first` is no span of its table or
+that runs past the last channel, and for a span with `valid` lanes outside of `place` or in a slot
+that was not filled, or with rows past the tile or not above those before it in its k-step.
+`POST_WORD` also stands for `raw` with `blocks` other than 1, a shift that is out of range, and a
+`POST` that needs parameters when none have come.
+"""
+
+
 def _fields(fields: tuple[FieldSpec, ...]) -> str:
     return table(["field", "bits", "range", "meaning"],
                  [[field.name, bit_range(field.lsb, field.width), field_range(field),
@@ -75,7 +85,7 @@ def page() -> str:
         "## Epilogue\n", *map(_instruction, EPILOGUE_WORDS),
         "### Parameters\n", PARAMETERS, _fields((MULTIPLIER, SHIFT)),
         "## Errors\n",
-        "In `status.code`, with address 0, until a reset:\n",
+        ERRORS,
         table(["code", "name", "meaning"],
               [[str(int(code)), f"`{code.name}`", code.meaning] for code in ConvErrorCode], "r"),
     ])
