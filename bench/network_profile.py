@@ -60,7 +60,7 @@ def table(report: dict[str, Any]) -> str:
     lines = ["# Time and memory of `dstc profile`", "",
              "Peak memory is that of the whole process, as the operating system counts it. "
              + ", ".join(f"{name} {number}" for name, number in report["tools"].items())
-             + f", {report['machine']}. Made by `python bench/network_profile.py`.", "",
+             + f", {report['machine']}. Made by `make profile-speed`.", "",
              "| command | layers | MACs | effectual | OHMMA dense | OHMMA | seconds | MiB |",
              "|---|--:|--:|--:|--:|--:|--:|--:|"]
     lines += [f"| `{row['command']}` | {row['layers']} | {row['macs'] / 1e9:.2f} G | "
