@@ -11,13 +11,18 @@ import pytest
 
 from dstc.beats import tile_records
 from dstc.config import get_config
-from dstc.conv import ConvGeometry, Epilogue, convolution, encode_map
+from dstc.conv import ConvGeometry, Epilogue, convolution, encode_map, weight_matrix
 from dstc.conv.chain import ChainLayer, check_chain, golden_chain
+from dstc.conv.featuremap import matrix_map
+from dstc.conv.program import conv_job
 from dstc.errors import DstcError
+from dstc.formats import encode
 from dstc.pruned_cnn import Network, load_digits
 from dstc.pruned_cnn.chain import SOURCE, cnn_chain, cnn_input
+from dstc_hdl.emit import emit_unit
 from dstc_sim.conv import ConvEngine
 from dstc_sim.runs import SimulationError, Stall
+from dstc_sim.verilator.conv import ConvModel
 
 TINY = get_config("tiny")
 TINY_INT8 = TINY.replace(name="tiny-int8", element="int8", adder_latency=1)
@@ -162,6 +167,28 @@ def test_broken_records_are_reported(engine):
         engine.run(dataclasses.replace(records, starts=starts),
                    random_values(rng, geometry.w_shape, TINY) + np.float16(1), geometry,
                    Epilogue(), config=TINY)
+
+
+def test_jobs_follow_each_other_without_a_reset():
+    """What one job leaves in windows, tables and parameters does not reach the next."""
+    model = ConvModel(emit_unit("conv_core", TINY)[0], TINY)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        geometry = random_geometry(rng)
+        x = random_values(rng, geometry.x_shape, TINY)
+        w = random_values(rng, geometry.w_shape, TINY)
+        epilogue = random_epilogue(rng, geometry, TINY)
+        job = conv_job(tile_records(encode_map(x, TINY), TINY),
+                       encode(np.ascontiguousarray(weight_matrix(w, geometry)), "B", TINY),
+                       geometry, epilogue, config=TINY)
+        run = model.run(job, stall=Stall.everywhere(0.2, seed), resume=seed > 0)
+        golden = convolution(x, w, geometry, epilogue, element=TINY.format)
+        if epilogue.raw:
+            np.testing.assert_array_equal(bits(matrix_map(
+                job.assemble(run.d_data), golden.shape[1:])), bits(golden))
+        else:
+            wanted = tile_records(encode_map(golden, TINY), TINY)
+            np.testing.assert_array_equal(run.y.data, wanted.data)
 
 
 def chain_of(**changes):

@@ -75,8 +75,15 @@ class ConvModel:
         self._model.close()
 
     def run(self, job: ConvJob, *, stall: Stall | None = None, max_cycles: int = MAX_CYCLES,
-            quiet_limit: int = QUIET_LIMIT) -> ConvRun:
+            quiet_limit: int = QUIET_LIMIT, resume: bool = False) -> ConvRun:
         """Reset the core and run one convolution.
+
+        Parameters
+        ----------
+        job, stall, max_cycles, quiet_limit
+            As :meth:`dstc_sim.runs.CoreSimulator.run`.
+        resume : bool
+            Start by a pulse on ``resume`` instead of a reset; the core must have halted.
 
         Raises
         ------
@@ -93,7 +100,7 @@ class ConvModel:
         room = {"d": job.d_beats, "y": job.y_records * self._longest(job.config)}
         run = self._model.run(
             inputs, room, stalls={name: limits[LIKE.get(name, name)] for name in seeds},
-            states=seeds, max_cycles=max_cycles, quiet_limit=quiet_limit, resume=False)
+            states=seeds, max_cycles=max_cycles, quiet_limit=quiet_limit, resume=resume)
         wanted = {name: len(stream.data) for name, stream in inputs.items()}
         self._check(run, job, wanted)
         y_data, y_last = run.outputs["y"]
