@@ -122,7 +122,8 @@ class Checkpoint:
             return None
         try:
             stored = _facts(facts)
-            with np.load(values, allow_pickle=False) as arrays:
+            # Opened here: numpy leaves files open that it refuses.
+            with open(values, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 outputs = {name: arrays[f"output_{n}"]
                            for n, name in enumerate(stored["outputs"])}
             return [LayerOutcome(**layer) for layer in stored["layers"]], outputs
