@@ -2,83 +2,20 @@
 
 import json
 import re
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
+from small_network import TINY, save, small_net
 
 from dstc_sim.netrun import network_run
 from dstc_sim.netrun.solver import Solver
 from dstc_sim.runs import SimulationError
 
-TINY = ("--config", "tiny")
 ROW = {"name", "bit_exact", "difference", "of_bound", "within_bound", "rounded", "cycles",
        "dense_cycles", "speedup", "ohmma", "tiles", "rtl_tiles"}
 REPORT = {"model", "engine", "config", "samples", "input", "layers", "total", "output", "accuracy",
           "resumed", "skipped", "seconds"}
-
-
-def save(path, nodes, tensors, x_shape, kind=TensorProto.FLOAT, outputs=("y",)):
-    graph = helper.make_graph(
-        nodes, "net", [helper.make_tensor_value_info("x", kind, x_shape)],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
-        [numpy_helper.from_array(array, name) for name, array in tensors.items()])
-    path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)],
-                                       ir_version=8).SerializeToString())
-
-
-def random(rng, *shape):
-    return (rng.standard_normal(shape) * (rng.random(shape) < .6)).astype(np.float32)
-
-
-def small_net(path, at_once="N"):
-    """Convolution, ReLU, grouped convolution with stride, and a product: five classes."""
-    rng = np.random.default_rng(61)
-    nodes = [helper.make_node("Conv", ["x", "w1", "b1"], ["c1"], "first", pads=[1] * 4),
-             helper.make_node("Relu", ["c1"], ["r1"]),
-             helper.make_node("Conv", ["r1", "w2"], ["c2"], "second", group=2, strides=[2, 2]),
-             helper.make_node("Flatten", ["c2"], ["f"]),
-             helper.make_node("Gemm", ["f", "w3", "b3"], ["y"], "last", alpha=0.5)]
-    save(path, nodes, {"w1": random(rng, 4, 2, 3, 3), "b1": random(rng, 4),
-                       "w2": random(rng, 6, 2, 3, 3), "w3": random(rng, 54, 5),
-                       "b3": random(rng, 5)}, [at_once, 2, 7, 7])
-
-
-@pytest.fixture
-def net(tmp_path):
-    """model.onnx, six images and labels, of which ONNX Runtime gets five right."""
-    small_net(tmp_path / "model.onnx")
-    x = random(np.random.default_rng(67), 6, 2, 7, 7)
-    y = onnxruntime.InferenceSession(str(tmp_path / "model.onnx")).run(None, {"x": x})[0]
-    labels = y.argmax(1)
-    labels[3] = (labels[3] + 1) % 5
-    np.save(tmp_path / "x.npy", x)
-    np.save(tmp_path / "labels.npy", labels)
-    return x, y
-
-
-@pytest.fixture(autouse=True)
-def build_folder(tmp_path_factory, monkeypatch):
-    """Checkpoints of runs without --checkpoint go where no other test's are."""
-    folder = tmp_path_factory.mktemp("build")
-    monkeypatch.setattr("dstc_hdl.emit.build_folder", lambda: folder)
-    return folder
-
-
-@pytest.fixture
-def report(run):
-    """Run ``dstc run ... --json``; the report of a run that passes."""
-    def report(*words):
-        code, out, err = run("run", *words, "--json")
-        assert (code, err, out.count("\n")) == (0, "", 1)
-        return json.loads(out)
-    return report
 
 
 @pytest.mark.parametrize("engine", ["golden", "model", "rtl"])
@@ -239,69 +176,6 @@ def test_failed_simulation(run, net, monkeypatch):
     monkeypatch.setattr(Solver, "solve", hang)
     assert run("run", "model.onnx", "--input", "x.npy", *TINY, "--json") == (
         1, "", "dstc: Core moved nothing\n")
-
-
-@pytest.mark.parametrize("folder", [(), ("--checkpoint", "point")])
-def test_interrupted_run_continues(run, report, net, tmp_path, monkeypatch, folder):
-    """Ctrl-C in the second sample's second layer: only what is missing is computed."""
-    words = ("model.onnx", "--input", "x.npy", "--samples", 3, *TINY, *folder)
-    whole = report(*words, "-o", "whole.npz")
-    right, calls = Solver.solve, []
-
-    def solve(*arguments):
-        calls.append(1)
-        if len(calls) == 5:
-            raise KeyboardInterrupt
-        return right(*arguments)
-    monkeypatch.setattr(Solver, "solve", solve)
-    code, out, err = run("run", *words, "-o", "part.npz")
-    assert (code, out) == (130, "")
-    assert err == "dstc: interrupted; the same command continues after the last finished layer\n"
-    assert not (tmp_path / "part.npz").exists()
-
-    calls[:] = [0] * 10
-    rest = report(*words, "-o", "rest.npz")
-    assert len(calls) - 10 == 9 - 4 and rest["resumed"] == 4
-    assert rest["layers"] == whole["layers"] and rest["output"] == whole["output"]
-    np.testing.assert_array_equal(np.load(tmp_path / "rest.npz")["y"],
-                                  np.load(tmp_path / "whole.npz")["y"])
-    assert not (tmp_path / "point").exists()
-    assert report(*words)["resumed"] == 0
-
-
-def test_checkpoint_of_another_run(run, refused, net, tmp_path, monkeypatch):
-    def interrupt(*arguments):
-        raise KeyboardInterrupt
-    with monkeypatch.context() as patch:
-        patch.setattr(Solver, "solve", interrupt)
-        assert run("run", "model.onnx", "--input", "x.npy", *TINY, "--checkpoint", "p")[0] == 130
-    for words in (("--samples", 2, *TINY), ("--engine", "golden", *TINY), ("--config", "small"),
-                  ("--seed", 1, *TINY), ("--rtl-tiles", 1, *TINY)):
-        assert refused("run", "model.onnx", "--input", "x.npy", *words, "--checkpoint", "p") == (
-            "Checkpoint p must be that of the same model, inputs and options, not of another run")
-    assert run("run", "model.onnx", "--input", "x.npy", *TINY, "--checkpoint", "p")[0] == 0
-
-
-def test_killed_run_continues(net, tmp_path, run):
-    """A real process, a real signal: the checkpoint it leaves serves the next one."""
-    x = np.concatenate([net[0]] * 10)
-    np.save(tmp_path / "many.npy", x)
-    words = ["run", "model.onnx", "--input", "many.npy", *TINY, "--engine", "golden",
-             "--checkpoint", "point", "--json"]
-    process = subprocess.Popen(
-        [Path(sys.executable).with_name("dstc"), *words], cwd=tmp_path,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not (tmp_path / "point/sample-000002.json").is_file():
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "") and "Traceback" not in err
-    there = len(list(tmp_path.glob("point/sample-*.json")))
-    assert 3 <= there < 60
-    code, out, _ = run(*words)
-    found = json.loads(out)
-    assert code == 0 and found["samples"] == 60
-    assert 3 * there <= found["resumed"] < 3 * (there + 1)
 
 
 @pytest.mark.parametrize("words, sentence", [
