@@ -88,6 +88,9 @@ class Checkpoint:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if self._mark.is_file() and not any(self._folder.glob("sample-*")):
+            # Refused before anything was computed: nothing to continue.
+            self.remove()
         self._lock.close()
 
     def layer(self, sample: int, step: int) -> tuple[LayerOutcome, NDArray[Any]] | None:

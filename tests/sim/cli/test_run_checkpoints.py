@@ -43,8 +43,13 @@ def test_interrupted_run_continues(run, report, net, tmp_path, monkeypatch, fold
 
 
 def test_checkpoint_of_another_run(run, refused, net, tmp_path, monkeypatch):
+    right, calls = Solver.solve, []
+
     def interrupt(*arguments):
-        raise KeyboardInterrupt
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return right(*arguments)
     with monkeypatch.context() as patch:
         patch.setattr(Solver, "solve", interrupt)
         assert run("run", "model.onnx", "--input", "x.npy", *TINY, "--checkpoint", "p")[0] == 130

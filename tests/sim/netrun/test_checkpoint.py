@@ -52,6 +52,12 @@ def test_samples_replace_their_layers(folder):
     assert not folder.exists()
 
 
+def test_nothing_computed_leaves_nothing(folder):
+    with Checkpoint(folder, "k"):
+        assert folder.is_dir()
+    assert not folder.exists()
+
+
 def test_half_written_layer_is_none(folder):
     """Interrupted between the two files of a layer: the array alone says nothing."""
     with Checkpoint(folder, "k") as checkpoint:
@@ -70,7 +76,7 @@ def test_files_of_others_stay(folder):
 
 @pytest.mark.parametrize("mark", ['{"key": "other"}', "[]", '"k"', "null"])
 def test_other_run(folder, mark):
-    Checkpoint(folder, "k").__exit__()
+    folder.mkdir(parents=True)
     (folder / "run.json").write_text(mark)
     with pytest.raises(DstcError) as caught:
         Checkpoint(folder, "k")
@@ -134,7 +140,7 @@ def test_damaged_sample(folder, name, spoil):
 
 
 def test_not_json(folder):
-    Checkpoint(folder, "k").__exit__()
+    folder.mkdir(parents=True)
     (folder / "run.json").write_bytes(b"\xff{")
     with pytest.raises(DstcError, match=r"^Checkpoint file \S+/run.json must be readable JSON, not "
                                         r"damaged \([^\n]+\)$"):
