@@ -86,7 +86,7 @@ def page(report: dict[str, Any]) -> str:
         "what is between the layers runs in ONNX Runtime. Engine `model` counts the cycles of the "
         "core alone; engine `rtl` runs the Verilog of the core with im2col unit and epilogue. "
         "Dense is a core of as many multipliers that skips nothing.", "",
-        "Made by `python bench/network_run.py` with "
+        f"Made by `{report['command']}` with "
         + ", ".join(f"{name} {number}" for name, number in report["tools"].items())
         + f"; {report['machine']}.", "",
         *(line for run in report["runs"] for line in section(run)), *report["notes"], ""])
@@ -127,7 +127,10 @@ def main() -> int:
                 cases(arguments, Path(name))]
     notes = [] if len(runs) > 2 else ["SqueezeNet was left out: its compressed file was not "
                                       "given (--squeezenet)."]
-    report = {"tools": {name: version(name) for name in PACKAGES}
+    command = f"python bench/network_run.py --images {arguments.images}"
+    if not notes:
+        command += f" --squeezenet {arguments.squeezenet.name}"
+    report = {"command": command, "tools": {name: version(name) for name in PACKAGES}
               | {"verilator": verilator_version()},
               "machine": f"{os.cpu_count()} cores {platform.machine()}", "notes": notes,
               "runs": runs}

@@ -39,9 +39,9 @@ def run(bench, tmp_path_factory):
 def test_page(bench, run):
     assert bench.passed(run)
     row = run["layers"][0]
-    page = bench.page({"tools": {"dstc": "1.2"}, "machine": "a machine", "runs": [run],
+    page = bench.page({"command": "bench it", "tools": {"dstc": "1.2"}, "machine": "a machine", "runs": [run],
                        "notes": ["A note."]})
-    assert "with dstc 1.2; a machine." in page and page.endswith("A note.\n")
+    assert "Made by `bench it` with dstc 1.2; a machine." in page and page.endswith("A note.\n")
     assert "## Net" in page
     assert "`dstc run net.onnx --input x.npy --labels labels.npy --config tiny`, " in page
     # Cycles of one sample.
