@@ -39,8 +39,8 @@ def run(bench, tmp_path_factory):
 def test_page(bench, run):
     assert bench.passed(run)
     row = run["layers"][0]
-    page = bench.page({"command": "bench it", "tools": {"dstc": "1.2"}, "machine": "a machine", "runs": [run],
-                       "notes": ["A note."]})
+    page = bench.page({"command": "bench it", "tools": {"dstc": "1.2"}, "machine": "a machine",
+                       "runs": [run], "notes": ["A note."]})
     assert "Made by `bench it` with dstc 1.2; a machine." in page and page.endswith("A note.\n")
     assert "## Net" in page
     assert "`dstc run net.onnx --input x.npy --labels labels.npy --config tiny`, " in page
