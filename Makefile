@@ -68,6 +68,12 @@ convolution: $(READY)  ## docs/results/convolution: layers on the core (TRACE=fi
 	$(BIN)/python bench/convolution.py $(if $(TRACE),--trace $(TRACE)) \
 	    --json docs/results/convolution.json --markdown docs/results/convolution.md
 
+.PHONY: network
+network: $(READY)  ## docs/results/network: networks on the core (IMAGES=n SQUEEZENET=file)
+	$(BIN)/python bench/network_run.py $(if $(IMAGES),--images $(IMAGES)) \
+	    $(if $(SQUEEZENET),--squeezenet $(SQUEEZENET)) \
+	    --json docs/results/network.json --markdown docs/results/network.md
+
 .PHONY: profile-speed
 profile-speed: $(READY)  ## docs/results/profile: time and memory of dstc profile (DATA=folder)
 	$(BIN)/python bench/network_profile.py $(if $(DATA),--data $(DATA)) \
