@@ -74,6 +74,8 @@ class Session:
             if getattr(options, name) is not None and options.input is None:
                 raise DstcError(f"Option --{name} must be given with --input, not without")
         model = load_model(path)
+        if not model.graph.output:
+            raise DstcError(f"Model {path} must have an output to be run for, not none")
         self._feeds = self._read_inputs(model)
         there = len(self._feeds) * self._at_once
         wanted = there if options.samples is None else options.samples

@@ -228,6 +228,13 @@ def test_labels_need_answers(refused, net, tmp_path):
         "shape []")
 
 
+def test_model_without_outputs(refused, tmp_path):
+    save(tmp_path / "m.onnx", [helper.make_node("MatMul", ["x", "w"], ["y"], "product")],
+         {"w": np.ones((7, 2), np.float32)}, [1, 2, 7, 7], outputs=())
+    assert refused("run", "m.onnx", *TINY) == (
+        "Model m.onnx must have an output to be run for, not none")
+
+
 def test_help_names_what_there_is(run):
     code, out, err = run("run", "--help")
     assert (code, err) == (0, "")
