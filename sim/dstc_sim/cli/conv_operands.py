@@ -137,7 +137,10 @@ def _random(shapes: tuple[str | None, str | None], densities: tuple[float | None
             ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Random X and W; the same for the same arguments."""
     if shapes[0] is None or shapes[1] is None:
-        raise DstcError("Files of X and W, or --shape and --kernel, must be given, not neither")
+        given = [option for option, text in zip(("--shape", "--kernel"), shapes, strict=True)
+                 if text is not None]
+        raise DstcError("Files of X and W, or --shape and --kernel, must be given, not "
+                        + (f"only {given[0]}" if given else "neither"))
     shape = _extents("shape", "CxHxW or NxCxHxW", shapes[0], (3, 4))
     outputs, *kernel = _extents("kernel", "MxKHxKW", shapes[1], (3,))
     # What does not divide is refused with the geometry.

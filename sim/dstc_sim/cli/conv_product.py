@@ -86,12 +86,11 @@ def rtl_conv(operands: ConvOperands, config: Config, stall: Stall | None, advanc
     SimulationError
         If the core hangs, reports an error or leaves something undone.
     """
-    from dstc_hdl.emit.tools import generator_versions, verilator_version
     from dstc_sim.conv import ConvEngine
 
     engine = ConvEngine(stall=stall)
     engine.prepare(config)
-    tools = {**generator_versions(), "verilator": verilator_version()}
+    tools = engine.tools()
     runs = []
     for image in operands.x:
         run = engine.run(image, operands.w, operands.geometry, operands.epilogue, config=config)

@@ -19,6 +19,7 @@ from .words import WINDOWS
 
 __all__ = ["choose_columns", "paired_order", "paired_words", "shared_occupancy"]
 
+
 def shared_occupancy(occupied: NDArray[np.bool_], columns: int) -> NDArray[np.bool_]:
     """Which A tiles are made: ``bool[groups of columns, k-tiles]``.
 

@@ -241,7 +241,7 @@ INT8 = ("--config", "paper-int8", "--density-x", "0", "--density-w", "0")
 
 @pytest.mark.parametrize("words, sentence", [
     ((), "Files of X and W, or --shape and --kernel, must be given, not neither"),
-    (SHAPED[:2], "Files of X and W, or --shape and --kernel, must be given, not neither"),
+    (SHAPED[:2], "Files of X and W, or --shape and --kernel, must be given, not only --shape"),
     (("x.npy",), "Files must be given for X and W or for neither, not only x.npy"),
     (("x.npy", "w.npy", *SHAPED[2:]), NOT_WITH_FILES),
     (("x.npy", "w.npy", "--density-w", "0.5"), NOT_WITH_FILES),
