@@ -167,6 +167,9 @@ INT8 = np.ones((5, 6), np.int8)
      [("y", "Conv", "its strides must be 2 integers, not 3")]),
     ([("Conv", "x4 w", "y", {"kernel_shape": [5, 5]})], {"w": feed(1, 2, 3, 2, 2)},
      [("y", "Conv", "its kernel_shape must be that of the weights, [2, 2], not [5, 5]")]),
+    ([("Conv", "x4 w", "y", {"auto_pad": "SAME"})], {"w": feed(1, 2, 3, 2, 2)},
+     [("y", "Conv", "its auto_pad must be NOTSET, VALID, SAME_UPPER or SAME_LOWER, not 'SAME'")]),
+    ([("Conv", "x4", "y")], {}, [("y", "Conv", "it has fewer than two operands")]),
 ])
 def test_named_and_not_run(nodes, tensors, told):
     inputs = {"x": [2, 5], "x4": [1, 3, 8, 8], "x5": [1, 3, 4, 4, 4], "k": [2, 3, 3, 3],
