@@ -19,6 +19,7 @@ from rich.progress import track
 from dstc.config import Config, get_config
 from dstc.conv import ConvGeometry, Epilogue, convolution, im2col, weight_matrix
 from dstc.conv.chain import golden_chain
+from dstc.network import read_trace
 from dstc.pruned_cnn import Network, load_digits
 from dstc.pruned_cnn.chain import SOURCE, cnn_chain, cnn_input
 from dstc_sim.conv import ConvEngine
@@ -39,19 +40,10 @@ def cnn_cases(config: Config) -> Iterator[Case]:
 def trace_cases(path: Path, config: Config) -> Iterator[Case]:
     """SqueezeNet on a photograph: real non-zeros, random values where there is one."""
     rng = np.random.default_rng(1)
-    with np.load(path) as trace:
-        for name in trace["order"]:
-            masks = {}
-            for side in "xw":
-                shape = trace[f"{name}/{side}shape"]
-                packed = np.unpackbits(trace[f"{name}/{side}bits"], axis=1)
-                masks[side] = packed[:, :int(np.prod(shape[1:]))].reshape(shape).astype(bool)
-            stride, pads = np.split(trace[f"{name}/stride_pad"].ravel(), 2)
-            geometry = ConvGeometry.from_shapes(
-                masks["x"].shape, masks["w"].shape, stride=int(stride[0]), pads=int(pads[0]))
-            values = {side: (mask * rng.uniform(0.5, 1.5, mask.shape)).astype(config.format.dtype)
-                      for side, mask in masks.items()}
-            yield "SqueezeNet", str(name), geometry, values["x"], values["w"]
+    for work in read_trace(path):
+        x, w = ((mask * rng.uniform(0.5, 1.5, mask.shape)).astype(config.format.dtype)
+                for mask in (work.x[0], work.w))
+        yield "SqueezeNet", work.name, work.geometry, x, w
 
 
 def measure(case: Case, config: Config, engine: ConvEngine, model: ModelEngine) -> dict:
@@ -81,13 +73,13 @@ def is_regular(row: dict) -> bool:
     return row["kernel"] == [3, 3] and row["stride"] == [1, 1] and row["channels"] >= 16
 
 
-def table(rows: list[dict], config: Config, tools: dict) -> str:
+def table(rows: list[dict], config: Config, tools: dict, trace: Path | None) -> str:
     """The page docs/results/convolution.md."""
     lines = ["# Convolutions on the emitted Verilog", "",
              "Cycles of each layer from encoded feature map to encoded feature map, bit-exact,",
              "beside the same core with A tiles that are there before it asks (the cycle model).",
              "*added wait*: cycles of `operand_wait` more, of all cycles.", "",
-             "Made by `make convolution TRACE=squeezenet_dc_chelsea.npz` with "
+             f"Made by `make convolution{f' TRACE={trace.name}' if trace else ''}` with "
              + ", ".join(f"{name} {version}" for name, version in tools.items())
              + f"; configuration `{config.name}`: " + ", ".join(
                  f"{key}={value}" for key, value in config.to_dict().items() if key != "name")
@@ -134,7 +126,7 @@ def main() -> None:
         cases += trace_cases(arguments.trace, config)
     rows = [measure(case, config, engine, model) for case in track(cases, "layers")]
     tools = engine.tools()
-    text = table(rows, config, tools)
+    text = table(rows, config, tools, arguments.trace)
     print(text)
     for path in filter(None, (arguments.json, arguments.markdown)):
         path.parent.mkdir(parents=True, exist_ok=True)
