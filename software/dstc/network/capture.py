@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ..errors import DstcError
 from .layers import Layer
 from .load import require_onnx
-from .runtime import open_session
-from .text import plain, reason
+from .runtime import number_arrays, open_session
+from .text import reason
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -71,12 +71,8 @@ class Recorder:
             values = self._session.run(wanted, dict(feeds)) if wanted else []
         except Exception as error:
             raise DstcError(f"Model must run in ONNX Runtime: {reason(error)}") from None
-        found = dict(zip(wanted, values, strict=True))
-        for name, value in found.items():
-            if not isinstance(value, np.ndarray) or value.dtype == object:
-                raise DstcError(f"Tensor {plain(name)} must be an array of numbers, not "
-                                f"{type(value).__name__}")
-        return found | {name: feeds[name] for name in tensors if name in feeds}
+        return number_arrays(wanted, values) | {
+            name: feeds[name] for name in tensors if name in feeds}
 
 
 def capture(model: "ModelProto", layers: Sequence[Layer], feeds: Mapping[str, NDArray[Any]],

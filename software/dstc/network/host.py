@@ -10,7 +10,8 @@ from ..errors import DstcError
 from .constants import subgraphs
 from .layers import Layer
 from .load import require_onnx
-from .text import plain, reason
+from .runtime import number_arrays, open_session
+from .text import reason
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -59,15 +60,11 @@ class HostSegment:
         except Exception as error:
             raise DstcError(f"Nodes between layers must run in ONNX Runtime: {reason(error)}"
                             ) from None
-        for name, value in zip(self.outputs, values, strict=True):
-            if not isinstance(value, np.ndarray) or value.dtype == object:
-                raise DstcError(f"Tensor {plain(name)} must be an array of numbers, not "
-                                f"{type(value).__name__}")
-        return dict(zip(self.outputs, values, strict=True))
+        return number_arrays(self.outputs, values)
 
     def _load(self, feeds: Tensors) -> Any:
         """A session; the types of its inputs are those of the first feed, the shapes are open."""
-        onnx, runtime = require_onnx()
+        onnx, _ = require_onnx()
         helper = onnx.helper
         stored = set(self._stored)
         graph = helper.make_graph(
@@ -81,10 +78,7 @@ class HostSegment:
             if tensor.values.name in stored)
         segment = helper.make_model(graph, opset_imports=self._model.opset_import,
                                     ir_version=self._model.ir_version)
-        options = runtime.SessionOptions()
-        options.log_severity_level = 4
-        return runtime.InferenceSession(segment.SerializeToString(), options,
-                                        providers=["CPUExecutionProvider"])
+        return open_session(segment)
 
 
 Step = HostSegment | Layer

@@ -1,13 +1,19 @@
 """Sessions of ONNX Runtime."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DstcError
 from .load import require_onnx
+from .text import plain
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["open_session"]
+__all__ = ["number_arrays", "open_session"]
 
 FATAL = 4
 
@@ -26,3 +32,18 @@ def open_session(model: "ModelProto") -> Any:
     # The fallback announces itself on standard output, to the provider that has just failed.
     return runtime.InferenceSession(model.SerializeToString(), options,
                                     providers=["CPUExecutionProvider"], enable_fallback=0)
+
+
+def number_arrays(names: Sequence[str], values: Sequence[Any]) -> dict[str, NDArray[Any]]:
+    """What a session gave, by name.
+
+    Raises
+    ------
+    DstcError
+        If one is no array, or one of strings.
+    """
+    for name, value in zip(names, values, strict=True):
+        if not isinstance(value, np.ndarray) or value.dtype == object:
+            kind = "of strings" if isinstance(value, np.ndarray) else type(value).__name__
+            raise DstcError(f"Tensor {plain(name)} must be an array of numbers, not {kind}")
+    return dict(zip(names, values, strict=True))

@@ -153,7 +153,13 @@ def test_refused_nodes():
     model = image([("Reshape", "x s", "y")], tensors={"s": np.array([5])})
     with pytest.raises(DstcError, match=r"^Nodes between layers must run in ONNX Runtime: [^\n]+$"):
         HostSegment(model, model.graph.node, ["y"]).run({"x": X})
-    model = image([("SequenceConstruct", "x x", "y")])
+
+
+@pytest.mark.parametrize("node, kind", [
+    (("SequenceConstruct", "x x", "y"), "list"),
+    (("Cast", "x", "y", {"to": TensorProto.STRING}), "of strings")])
+def test_no_numbers(node, kind):
+    model = image([node])
     with pytest.raises(DstcError) as caught:
         HostSegment(model, model.graph.node, ["y"]).run({"x": X})
-    assert str(caught.value) == "Tensor y must be an array of numbers, not list"
+    assert str(caught.value) == f"Tensor y must be an array of numbers, not {kind}"
