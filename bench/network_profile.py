@@ -57,10 +57,12 @@ def table(report: dict[str, Any]) -> str:
     """The page docs/results/profile.md."""
     worst = max((row for row in report["rows"] if "resnet50" in row["command"]
                  and "--sample" not in row["command"]), key=lambda row: row["seconds"])
+    traced = any(row["command"].endswith(Path(TRACE).name) for row in report["rows"])
+    data = " DATA=FOLDER" if traced else ""
     lines = ["# Time and memory of `dstc profile`", "",
              "Peak memory is that of the whole process, as the operating system counts it. "
              + ", ".join(f"{name} {number}" for name, number in report["tools"].items())
-             + f", {report['machine']}. Made by `make profile-speed`.", "",
+             + f", {report['machine']}. Made by `make profile-speed{data}`.", "",
              "| command | layers | MACs | effectual | OHMMA dense | OHMMA | seconds | MiB |",
              "|---|--:|--:|--:|--:|--:|--:|--:|"]
     lines += [f"| `{row['command']}` | {row['layers']} | {row['macs'] / 1e9:.2f} G | "
