@@ -161,8 +161,9 @@ class Session:
             feeds = read_inputs(options.input, [
                 dataclasses.replace(entry, shape=("samples", *entry.shape[1:]))
                 if entry.shape else entry for entry in inputs])
+            ranks = {entry.name: len(entry.shape) for entry in inputs}
             resolve_shapes(inputs, {
-                name: (at_once[name], *array.shape[1:]) if array.ndim and name in at_once
+                name: (at_once[name], *array.shape[1:]) if array.ndim == ranks[name] > 0
                 else array.shape for name, array in feeds.items()})
         # Inputs that differ in their first dimension hold one sample in one run.
         lengths = set(at_once.values())

@@ -193,6 +193,7 @@ def test_failed_simulation(run, net, monkeypatch):
     (("--labels", "x.npy"), "Labels must be integers, one for each of 6 samples, not float32 of "
                             "shape (6, 2, 7, 7)"),
     (("--input", "flat.npy"), "Input x must have the shape [samples, 2, 7, 7], not [6, 98]"),
+    (("--input", "labels.npy"), "Input x must have 4 dimensions [N, 2, 7, 7], not the shape 6"),
     (("--input", "huge.npy"), "Values of layer first must fit fp16, not be as large as 1e+06"),
     (("-o", "y.npy"), "Output name must end in .npz, not y.npy"),
     (("-o", "no/y.npz"),
