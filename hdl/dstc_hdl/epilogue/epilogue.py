@@ -4,6 +4,7 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from dstc.conv.words import ConvErrorCode
 from dstc.isa import WORD_BITS
 
 from ..arith.pipeline import cut
@@ -14,7 +15,7 @@ from .encoder import ChannelEncoder
 from .lanes import ResultLanes, lanes_latency
 from .layouts import op_layout, result_layout
 from .parameters import ParameterStore
-from .post_reader import ILLEGAL_WORD, PostReader
+from .post_reader import PostReader
 from .tile_walk import TileWalk
 from .transpose import TransposeBuffer
 
@@ -113,7 +114,7 @@ class Epilogue(wiring.Component):
             op.o.ready.eq(walk.step & walk.last),
             returned.eq(queue.o.valid & queue.o.ready),
             self.error.eq(reader.error),
-            self.code.eq(Mux(reader.error, ILLEGAL_WORD, 0)),
+            self.code.eq(Mux(reader.error, ConvErrorCode.POST_WORD, 0)),
         ]
         m.d.sync += credit.eq(credit + returned - walk.step)
         self._arithmetic(m, op.o.p, walk, parameters, queue)

@@ -7,12 +7,10 @@ from amaranth.lib.wiring import In, Out
 from dstc.conv.words import MULTIPLIER, SHIFT, SHIFT_STOP, parameter_words, word_spec
 from dstc.isa import OPCODE_BITS, WORD_BITS
 
+from ..conv.word_decoder import check_fields
 from .layouts import op_layout, parameter_write_layout
 
-__all__ = ["ILLEGAL_WORD", "PostReader"]
-
-ILLEGAL_WORD = 10
-"""What ``code`` says of an illegal word."""
+__all__ = ["PostReader"]
 
 
 class PostReader(wiring.Component):
@@ -98,18 +96,11 @@ class PostReader(wiring.Component):
 
     def _decode(self, m, word):
         """The fields of ``POST``, and whether the word is illegal."""
-        spec, fields, wrong = word_spec("POST"), {}, Signal(name="illegal")
+        spec, wrong = word_spec("POST"), Signal(name="illegal")
+        fields, out_of_range = check_fields(self._config, word, spec.fields)
         m.d.comb += wrong.eq((word[:OPCODE_BITS] != spec.opcode)
-                             | (word & spec.reserved_mask).any())
-        for field in spec.fields:
-            value = word[field.lsb:field.lsb + field.width]
-            fields[field.name] = value
-            stop = field.stop(self._config)
-            with m.If((value < field.low)
-                      | (value >= stop if stop < 1 << field.width else Const(0))):
-                m.d.comb += wrong.eq(1)
-        with m.If(fields["raw"] & (fields["blocks"] != 1)):
-            m.d.comb += wrong.eq(1)
+                             | (word & spec.reserved_mask).any() | out_of_range
+                             | (fields["raw"] & (fields["blocks"] != 1)))
         return fields, wrong
 
     def _needs(self, fields):

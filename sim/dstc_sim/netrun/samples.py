@@ -64,7 +64,8 @@ def read_labels(path: str, there: int, used: int) -> NDArray[np.integer]:
 
 
 def tops(outputs: Sequence[NDArray[Any]], at_once: int) -> list[int] | None:
-    """The place of the largest value for every sample; None where outputs are no lists of values.
+    """The place of the largest value for every sample; None where outputs are no lists of values,
+    or NaN are among them.
 
     Parameters
     ----------
@@ -73,7 +74,8 @@ def tops(outputs: Sequence[NDArray[Any]], at_once: int) -> list[int] | None:
     at_once : int
         Samples in a run.
     """
-    if any(output.shape[:1] != (at_once,) or output.size <= at_once for output in outputs):
+    if any(output.shape[:1] != (at_once,) or output.size <= at_once
+           or np.isnan(output).any() for output in outputs):
         return None
     return [int(place) for output in outputs
             for place in output.reshape(at_once, -1).argmax(axis=1)]
