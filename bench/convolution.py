@@ -17,13 +17,14 @@ import numpy as np
 from rich.progress import track
 
 from dstc.config import Config, get_config
-from dstc.conv import ConvGeometry, Epilogue, convolution, im2col, weight_matrix
+from dstc.conv import ConvGeometry, Epilogue, convolution
 from dstc.conv.chain import golden_chain
 from dstc.network import read_trace
 from dstc.pruned_cnn import Network, load_digits
 from dstc.pruned_cnn.chain import SOURCE, cnn_chain, cnn_input
 from dstc_sim.conv import ConvEngine
 from dstc_sim.engine import ModelEngine
+from dstc_sim.lowered import lowered_convolution
 
 Case = tuple[str, str, ConvGeometry, np.ndarray, np.ndarray]
 
@@ -54,8 +55,7 @@ def measure(case: Case, config: Config, engine: ConvEngine, model: ModelEngine) 
     golden = convolution(x, w, geometry, epilogue, element=config.format)
     if run.out.tobytes() != golden.tobytes():
         raise SystemExit(f"{network} {name} is not bit-exact")
-    ready = model.run(im2col(x, geometry), np.ascontiguousarray(weight_matrix(w, geometry)),
-                      config=config)
+    ready = lowered_convolution(model, x, w, geometry, epilogue, config=config)
     return {
         "network": network, "layer": name, "channels": geometry.channels,
         "size": [geometry.height, geometry.width], "outputs": geometry.outputs,

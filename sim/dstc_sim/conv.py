@@ -118,7 +118,7 @@ class ConvEngine:
                                 f"not {x.shape}")
             records = tile_records(encode_map(x, config), config)
         weights = w if isinstance(w, EncodedMatrix) else encode(
-            np.ascontiguousarray(weight_matrix(w, geometry)), "B", config)
+            weight_matrix(w, geometry), "B", config)
         if c is not None and c.ndim != 2:
             c = result_beats(map_matrix(c), config)
         job = conv_job(records, weights, geometry, epilogue, c_data=c, columns=columns,

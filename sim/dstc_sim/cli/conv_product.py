@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from dstc.config import Config
 from dstc.conv import convolution, im2col, weight_matrix
-from dstc.conv.epilogue import apply
-from dstc.conv.featuremap import matrix_map
 from dstc.conv.program import dense_ohmma
 from dstc.formats import encode
 from dstc.skiprule import ohmma_counts
 from dstc_sim.engine import BINS, ModelEngine, RunResult
+from dstc_sim.lowered import lowered_convolution
 from dstc_sim.runs import Stall
 
 from .conv_operands import ConvOperands
@@ -55,9 +54,7 @@ def golden_conv(operands: ConvOperands, config: Config, advance: Advance) -> Run
 
 
 def model_conv(operands: ConvOperands, config: Config, advance: Advance) -> RunResult:
-    """The lowered product on the cycle model, and the epilogue in numpy.
-
-    The cycles are those of a core that is fed with A tiles: an im2col unit may let it wait.
+    """The lowered product on the cycle model (:func:`dstc_sim.conv.lowered_convolution`).
 
     Raises
     ------
@@ -66,13 +63,11 @@ def model_conv(operands: ConvOperands, config: Config, advance: Advance) -> RunR
     """
     engine = ModelEngine()
     geometry = operands.geometry
-    size = geometry.out_height, geometry.out_width
     b = encode(weight_matrix(operands.w, geometry), "B", config)
     runs = []
     for image in operands.x:
-        run = engine.run(im2col(image, geometry), b, config=config)
-        results = apply(run.out, operands.epilogue, config.format)
-        runs.append(replace(run, out=matrix_map(results, size)))
+        runs.append(lowered_convolution(engine, image, b, geometry, operands.epilogue,
+                                        config=config))
         advance(1)
     return _whole(runs, operands)
 

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from dstc.config import Config
 from dstc.conv import Epilogue, convolution, im2col, weight_matrix
 from dstc.conv.epilogue import apply
-from dstc.conv.featuremap import map_matrix, matrix_map
+from dstc.conv.featuremap import map_matrix
 from dstc.conv.program import dense_ohmma
 from dstc.errors import DstcError
+from dstc.formats.layout import tiles_along
 from dstc.network.problems import Problem
 
 from ..conv import ConvEngine
 from ..engine import ENGINES, ModelEngine, RtlEngine
+from ..lowered import lowered_convolution
 
 __all__ = ["Solution", "Solver"]
 
@@ -119,12 +121,9 @@ class Solver:
                                  config=config)
             out, cycles, ohmma = run.out, run.cycles, run.ohmma["executed"]
         elif self._model is not None:
-            product = self._model.run(
-                im2col(problem.x_element, geometry),
-                np.ascontiguousarray(weight_matrix(problem.w_element, geometry)), config=config)
-            out = matrix_map(apply(product.out, epilogue, config.format),
-                             (geometry.out_height, geometry.out_width))
-            cycles, ohmma = product.cycles, product.ohmma["executed"]
+            product = lowered_convolution(self._model, problem.x_element, problem.w_element,
+                                          geometry, epilogue, config=config)
+            out, cycles, ohmma = product.out, product.cycles, product.ohmma["executed"]
         exact = np.array_equal(out.view(np.uint32), golden.view(np.uint32))
         exact = exact and self._tiles_exact(problem, golden, rtl_tiles)
         return Solution(out=out, bit_exact=exact, cycles=cycles,
@@ -136,15 +135,14 @@ class Solver:
             return True
         geometry, config = problem.geometry, self.config
         a = im2col(problem.x_element, geometry)
-        b = np.ascontiguousarray(weight_matrix(problem.w_element, geometry))
+        b = weight_matrix(problem.w_element, geometry)
         expected = map_matrix(golden)
         equal = True
         for tile in tiles:
             row, column = divmod(tile, self._grid(problem)[1])
             rows = slice(row * config.tile_m, (row + 1) * config.tile_m)
             columns = slice(column * config.tile_n, (column + 1) * config.tile_n)
-            run = self._core.run(np.ascontiguousarray(a[rows]),
-                                 np.ascontiguousarray(b[:, columns]), config=config)
+            run = self._core.run(a[rows], b[:, columns], config=config)
             bias = None if problem.bias is None else problem.bias[columns]
             out = apply(run.out, Epilogue(bias=bias), config.format)
             equal &= np.array_equal(out.view(np.uint32), np.ascontiguousarray(
@@ -153,4 +151,5 @@ class Solver:
 
     def _grid(self, problem: Problem) -> tuple[int, int]:
         geometry, config = problem.geometry, self.config
-        return (-(-geometry.positions // config.tile_m), -(-geometry.outputs // config.tile_n))
+        return (tiles_along(geometry.positions, config.tile_m),
+                tiles_along(geometry.outputs, config.tile_n))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import Config
+from ..formats.layout import tiles_along
 from .geometry import ConvGeometry
 from .spans import Chunk, tile_chunks
 from .words import WINDOWS, pack
@@ -121,7 +122,7 @@ def gather_program(geometry: ConvGeometry, occupied: NDArray[np.bool_], config: 
     fills: list[_Fill] = []
     spans: list[_Fill] = []
     windows, tables = _Places("free_window"), _Places("free_table")
-    blocks = -(-geometry.channels // config.tile_k)
+    blocks = tiles_along(geometry.channels, config.tile_k)
     for row_tile, index, chunk, block, operands in _pieces(geometry, occupied, config):
         gen = _Gen(len(gens), {**operands, "free_window": 0, "free_table": 0})
         table = tables.find((row_tile, index))
@@ -150,7 +151,7 @@ def _pieces(geometry: ConvGeometry, occupied: NDArray[np.bool_], config: Config
             ) -> Iterator[tuple[int, int, Chunk, int, dict[str, int]]]:
     """Every GEN in order: row tile, its chunk, channel block and operands."""
     taps = geometry.kernel[0] * geometry.kernel[1]
-    for row_tile in range(-(-geometry.positions // config.tile_m)):
+    for row_tile in range(tiles_along(geometry.positions, config.tile_m)):
         parts = tile_chunks(geometry, row_tile, config)
         for column in occupied:
             for k_tile in np.flatnonzero(column).tolist():

@@ -9,6 +9,7 @@ from ..beats import BeatStream, TileRecords, result_matrix, tile_records
 from ..config import Config
 from ..errors import DstcError
 from ..formats import EncodedMatrix
+from ..formats.layout import tiles_along
 from ..program import tile_words
 from .epilogue import Epilogue
 from .gather import gather_program
@@ -95,8 +96,8 @@ def conv_job(x: TileRecords, weights: EncodedMatrix, geometry: ConvGeometry,
     """
     config.require_convolution()
     epilogue.require(geometry.outputs, config.format)
-    row_tiles = -(-geometry.positions // config.tile_m)
-    column_tiles = -(-geometry.outputs // config.tile_n)
+    row_tiles = tiles_along(geometry.positions, config.tile_m)
+    column_tiles = tiles_along(geometry.outputs, config.tile_n)
     _check(x, weights, geometry, config)
     beats = row_tiles * column_tiles * config.c_beats
     if c_data is None:
@@ -137,8 +138,9 @@ def dense_ohmma(geometry: ConvGeometry, config: Config) -> int:
     for start in range(0, geometry.outputs, config.tile_n):
         last = min(start + config.tile_n, geometry.outputs) - 1
         first_k, stop_k = start // outputs * depth, (last // outputs + 1) * depth
-        pairs += -(-stop_k // config.tile_k) - first_k // config.tile_k
-    return pairs * -(-geometry.positions // config.tile_m) * config.dense_ohmma_per_tile
+        pairs += tiles_along(stop_k, config.tile_k) - first_k // config.tile_k
+    row_tiles = tiles_along(geometry.positions, config.tile_m)
+    return pairs * row_tiles * config.dense_ohmma_per_tile
 
 
 def record_stream(data: NDArray[np.uint8], last: NDArray[np.bool_]) -> TileRecords:
@@ -149,8 +151,8 @@ def record_stream(data: NDArray[np.uint8], last: NDArray[np.bool_]) -> TileRecor
 def _check(x: TileRecords, weights: EncodedMatrix, geometry: ConvGeometry, config: Config
            ) -> None:
     have = x.starts.size - 1
-    want = (-(-geometry.height * geometry.width // config.tile_m)
-            * -(-geometry.channels // config.tile_k))
+    want = (tiles_along(geometry.height * geometry.width, config.tile_m)
+            * tiles_along(geometry.channels, config.tile_k))
     if have != want:
         raise DstcError(f"Feature map of {geometry.channels} x {geometry.height} x "
                         f"{geometry.width} must have {want} tile records, not {have}")
@@ -161,7 +163,7 @@ def _check(x: TileRecords, weights: EncodedMatrix, geometry: ConvGeometry, confi
 
 def _block_counts(geometry: ConvGeometry, config: Config) -> list[int]:
     """Channel blocks of each column of output tiles."""
-    blocks = -(-geometry.outputs // config.tile_k)
+    blocks = tiles_along(geometry.outputs, config.tile_k)
     return [min(config.channel_blocks, blocks - start)
             for start in range(0, blocks, config.channel_blocks)]
 
@@ -172,7 +174,7 @@ def _post_words(geometry: ConvGeometry, epilogue: Epilogue, config: Config
     counts = _block_counts(geometry, config)
     parameters = _parameters(geometry, epilogue, config)
     words: list[int] = []
-    row_tiles = -(-geometry.positions // config.tile_m)
+    row_tiles = tiles_along(geometry.positions, config.tile_m)
     for row_tile in range(row_tiles):
         rows = min(config.tile_m, geometry.positions - row_tile * config.tile_m)
         for column, blocks in enumerate(counts):
@@ -188,7 +190,7 @@ def _post_words(geometry: ConvGeometry, epilogue: Epilogue, config: Config
 def _parameters(geometry: ConvGeometry, epilogue: Epilogue, config: Config
                 ) -> NDArray[np.uint64]:
     """Data words of each column of output tiles: biases, then requantisation."""
-    columns = -(-geometry.outputs // config.tile_n) * config.tile_n
+    columns = tiles_along(geometry.outputs, config.tile_n) * config.tile_n
     bias = np.zeros(columns, config.format.acc_dtype)
     if epilogue.bias is not None:
         bias[:geometry.outputs] = epilogue.bias

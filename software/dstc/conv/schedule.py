@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..config import Config
 from ..formats import EncodedMatrix
+from ..formats.layout import tiles_along
 from ..isa import CONTEXTS, Instruction, encode
 from .geometry import ConvGeometry
 from .spans import tile_chunks
@@ -56,7 +57,7 @@ def choose_columns(geometry: ConvGeometry, weights: EncodedMatrix, config: Confi
     fill = (config.tile_k + 2) * sum(len(part.tiles) for part in parts)
     if len(parts) > 1:
         tile = config.tile_k * (spans + fill) / geometry.taps
-    elif -(-geometry.channels // config.tile_k) > WINDOWS:
+    elif tiles_along(geometry.channels, config.tile_k) > WINDOWS:
         # One window serves as many tiles as the kernel has taps, while the next one is filled.
         tile = max(config.tile_k * spans, fill) / geometry.taps
     else:

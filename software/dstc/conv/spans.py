@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import Config
+from ..formats.layout import tiles_along
 from .geometry import ConvGeometry
 from .words import Span
 
@@ -53,7 +54,7 @@ class _Run:
     tap: int
 
     def tiles(self, tile_m: int) -> frozenset[int]:
-        return frozenset(range(self.start // tile_m, -(-self.stop // tile_m)))
+        return frozenset(range(self.start // tile_m, tiles_along(self.stop, tile_m)))
 
 
 def tile_chunks(geometry: ConvGeometry, row_tile: int, config: Config) -> list[Chunk]:

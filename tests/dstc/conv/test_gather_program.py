@@ -3,26 +3,12 @@
 import numpy as np
 import pytest
 from gather_interpreter import GatherUnit
+from random_geometries import random_geometry
 
 from dstc.config import get_config
 from dstc.conv.gather import gather_program
 from dstc.conv.geometry import ConvGeometry
 from dstc.conv.spans import tile_chunks
-from dstc.errors import DstcError
-
-
-def random_geometry(rng):
-    while True:
-        try:
-            return ConvGeometry(
-                channels=int(rng.integers(1, 12)), height=int(rng.integers(1, 14)),
-                width=int(rng.integers(1, 14)), outputs=int(rng.integers(1, 20)),
-                kernel=tuple(rng.integers(1, 6, 2).tolist()),
-                stride=tuple(rng.integers(1, 4, 2).tolist()),
-                pads=tuple(rng.integers(0, 4, 4).tolist()),
-                dilation=tuple(rng.integers(1, 3, 2).tolist()))
-        except DstcError:
-            continue
 
 
 def lowered(x, geometry):
@@ -54,7 +40,7 @@ def test_tiles_of_random_convolutions(seed):
     config = get_config(("tiny", "small", "paper")[seed % 3])
     if seed % 4 == 0:
         config = config.replace(window_tiles=4, window_spans=16)
-    geometry = random_geometry(rng)
+    geometry = random_geometry(rng, side=14)
     x = rng.integers(1, 1000, geometry.x_shape) * (rng.random(geometry.x_shape) < 0.6)
     feature = tiles_of(x.reshape(geometry.channels, -1).T, config)
     wanted = tiles_of(lowered(x, geometry), config)
