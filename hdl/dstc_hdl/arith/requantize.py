@@ -4,11 +4,13 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from dstc.conv.words import MULTIPLIER, SHIFT
+
 from .pipeline import cut
 
 __all__ = ["MULTIPLIER_BITS", "SHIFT_BITS", "SUM_BITS", "Requantizer"]
 
-SUM_BITS, MULTIPLIER_BITS, SHIFT_BITS = 33, 16, 6
+SUM_BITS, MULTIPLIER_BITS, SHIFT_BITS = 33, MULTIPLIER.width, SHIFT.width
 PRODUCT_BITS = SUM_BITS + MULTIPLIER_BITS
 
 
