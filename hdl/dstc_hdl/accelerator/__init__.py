@@ -1,0 +1,1 @@
+"""The accelerator: cores behind an AXI4 port (docs/accelerator.md)."""

@@ -1,0 +1,1 @@
+"""The accelerator as software sees it: parameters, memory layouts, registers, programs."""
