@@ -74,6 +74,16 @@ network: $(READY)  ## docs/results/network: networks on the core (IMAGES=n SQUEE
 	    $(if $(SQUEEZENET),--squeezenet $(SQUEEZENET)) \
 	    --json docs/results/network.json --markdown docs/results/network.md
 
+.PHONY: system
+system: $(READY)  ## docs/results/system: the accelerator, 1 to 4 cores (TRACE=file for SqueezeNet)
+	$(BIN)/python bench/system.py $(if $(TRACE),--trace $(TRACE)) \
+	    --json docs/results/system.json --markdown docs/results/system.md
+
+.PHONY: faults
+faults: $(READY)  ## docs/results/faults: what the accelerator does about injected faults
+	$(BIN)/python bench/faults.py --json docs/results/faults.json \
+	    --markdown docs/results/faults.md
+
 .PHONY: profile-speed
 profile-speed: $(READY)  ## docs/results/profile: time and memory of dstc profile (DATA=folder)
 	$(BIN)/python bench/network_profile.py $(if $(DATA),--data $(DATA)) \
