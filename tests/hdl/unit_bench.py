@@ -163,14 +163,14 @@ class Bench:
         self._simulator = None
 
     def drive(self, name, payloads=(), p=1.0):
-        """Offer ``payloads`` on the input stream ``name``."""
-        port = Port(self, getattr(self.dut, name), name, p, payloads)
+        """Offer ``payloads`` on the input stream ``name``, which may be a path."""
+        port = Port(self, self._member(name), name, p, payloads)
         self._ports.append(port)
         return port
 
     def take(self, name, p=1.0):
-        """Take everything from the output stream ``name``."""
-        port = Port(self, getattr(self.dut, name), name, p)
+        """Take everything from the output stream ``name``, which may be a path."""
+        port = Port(self, self._member(name), name, p)
         self._ports.append(port)
         return port
 
@@ -184,7 +184,7 @@ class Bench:
         A name may be a path, such as ``"i.valid"``.
         """
         for name in names:
-            self._observed.setdefault(name, reduce(getattr, name.split("."), self.dut))
+            self._observed.setdefault(name, self._member(name))
         self._after.append((hook, names))
 
     def run(self, until, limit):
@@ -200,6 +200,9 @@ class Bench:
         while not until():
             assert self.cycle < end, f"no end after {limit} cycles, seed {self.seed}"
             self._simulator.advance()
+
+    def _member(self, path):
+        return reduce(getattr, path.split("."), self.dut)
 
     async def _loop(self, ctx):
         signals = [signal for port in self._ports for signal in port.signals]
