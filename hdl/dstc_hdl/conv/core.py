@@ -18,7 +18,8 @@ class ConvCore(wiring.Component):
     """Convolutions from encoded feature map to encoded feature map (docs/convolution.md).
 
     The A tiles of :class:`Core` come from :class:`Im2col`, its results go through
-    :class:`Epilogue`.  A matrix product is the convolution of a kernel of one tap.
+    :class:`Epilogue`.  A matrix product is the convolution of a kernel of one tap, or, with
+    ``direct``, takes its A tiles as they are.
 
     Timing: that of the core.  ``status.halted`` rises when the core has halted and the epilogue
     has sent everything; cycles in between count as ``drain``.
@@ -33,6 +34,10 @@ class ConvCore(wiring.Component):
         Words of the core, of the im2col unit and of the epilogue.
     x, b : ``In(stream.Signature({data, last}))``
         Tile records of the feature map and of the weights, in the order of their loads.
+    a : ``In(stream.Signature({data, last}))``
+        Tile records of A, in the order of their loads; nothing is taken unless ``direct``.
+    direct : ``In(1)``
+        A tiles come from ``a`` instead of the im2col unit.  Constant while a program runs.
     c : ``In(stream.Signature(c_beat_bits))``
     d, y : ``Out(stream.Signature({data, last}))``
         Raw result tiles; tile records of the next feature map.
@@ -58,6 +63,8 @@ class ConvCore(wiring.Component):
             "gather": In(words),
             "post": In(words),
             "x": In(a_beats),
+            "a": In(a_beats),
+            "direct": In(1),
             "b": In(stream.Signature(beat_layout(config.b_beat_bits))),
             "c": In(stream.Signature(config.c_beat_bits)),
             "d": Out(stream.Signature(beat_layout(config.c_beat_bits))),
@@ -80,7 +87,12 @@ class ConvCore(wiring.Component):
                              (self.instr, core.instr), (self.b, core.b), (self.c, core.c),
                              (self.post, epilogue.instr)):
             wiring.connect(m, wiring.flipped(source), sink)
-        wiring.connect(m, im2col.o, core.a)
+        m.d.comb += [
+            core.a.payload.eq(Mux(self.direct, self.a.payload, im2col.o.payload)),
+            core.a.valid.eq(Mux(self.direct, self.a.valid, im2col.o.valid)),
+            self.a.ready.eq(core.a.ready & self.direct),
+            im2col.o.ready.eq(core.a.ready & ~self.direct),
+        ]
         wiring.connect(m, core.d, epilogue.i)
         wiring.connect(m, epilogue.d, wiring.flipped(self.d))
         wiring.connect(m, epilogue.y, wiring.flipped(self.y))

@@ -52,6 +52,8 @@ class ConvRun:
 class ConvModel:
     """``ConvCore`` compiled by Verilator; serves any number of convolutions.
 
+    A tiles come from the im2col unit: ``a`` and ``direct``, which no stream here drives, stay 0.
+
     Parameters
     ----------
     emitted : Emitted
