@@ -28,9 +28,17 @@ CORE = (*USUAL, ("tiny", "verilator", "unknown"), ("paper", "verilator", "unknow
         ("paper-int8", "verilator", "unknown"),
         *((f"tiny-{name}", "icarus", "initial") for name in FLOATS),
         *((f"tiny-{name}", "verilator", "unknown") for name in FLOATS))
+# Units that do not run on the usual three.
+INSTEAD = {
+    "core": CORE,
+    # Verilator for volume, Icarus for unknown values; two cores with the narrow port, one with the
+    # wide.
+    "accelerator": (("tiny-x2-64", "verilator", "unknown"), ("tiny-x1-128", "icarus", "unknown")),
+    "axi_copier": (("tiny", "icarus", "unknown"),),
+}
 CASES = [Case(unit, BENCH.get(unit, unit), *where)
-         for unit in reversed(UNITS)        # the core first: it takes longest
-         for where in (CORE if unit == "core" else (*USUAL, *ALSO.get(unit, ())))
+         for unit in reversed(UNITS)        # the largest first: they take longest
+         for where in INSTEAD.get(unit, (*USUAL, *ALSO.get(unit, ())))
          if (Path(__file__).parent / f"bench_{BENCH.get(unit, unit)}.py").is_file()]
 
 

@@ -13,6 +13,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge, Timer
 
+from dstc.accelerator.parameters import AcceleratorConfig
 from dstc.config import Config
 
 from .payload import pack, port_shapes, unpack
@@ -33,7 +34,9 @@ class Bench:
     unit : str
         A key of :data:`tb.lib.units.UNITS`.
     config : Config
-        What the Verilog was emitted for, read from its manifest.
+        What the Verilog was emitted for, read from its manifest; of an accelerator, its cores.
+    accelerator : AcceleratorConfig or None
+        The same, of a unit that is made from one.
     component : Component
         The same component, for its layouts and stated latencies; never elaborated.
     rng : random.Random
@@ -47,9 +50,14 @@ class Bench:
     def __init__(self, dut: Any, test: str):
         manifest = json.loads(Path(os.environ["DSTC_TB_MANIFEST"]).read_text(encoding="utf-8"))
         self.dut = dut
-        self.config = Config(**manifest["config"])
+        parameters = manifest["config"]
+        self.accelerator = None
+        if "core" in parameters:
+            self.accelerator = AcceleratorConfig(**{**parameters,
+                                                    "core": Config(**parameters["core"])})
+        self.config = self.accelerator.core if self.accelerator else Config(**parameters)
         self.unit = os.environ["DSTC_TB_UNIT"]
-        self.component = UNITS[self.unit].make(self.config)
+        self.component = UNITS[self.unit].make(self.accelerator or self.config)
         self.shapes = port_shapes(self.component)
         self.rng = random.Random(cocotb.RANDOM_SEED)
         self.cycle = 0
@@ -58,7 +66,8 @@ class Bench:
         self.clocked = hasattr(dut, "clk")
         self.ends: list[Driver | Monitor] = []
         c = self.config
-        print(f"bench {os.environ['DSTC_TB_CASE']}: configuration {c.name} ({c.tile_m}x{c.tile_n}x"
+        print(f"bench {os.environ['DSTC_TB_CASE']}: configuration "
+              f"{(self.accelerator or c).name} ({c.tile_m}x{c.tile_n}x"
               f"{c.tile_k}, {c.array_rows}x{c.array_cols}, {c.element}, entries "
               f"{c.collector_entries}, adder {c.adder_latency}, slots {c.slots}), Verilog "
               f"{manifest['verilog']['sha256'][:12]}, {cocotb.SIM_NAME.strip()} "

@@ -8,8 +8,7 @@ from unittest import mock
 
 from cocotb_tools.runner import get_runner
 
-from dstc.config import Config
-from dstc_hdl.emit import build_folder, content_key, emit, emit_unit, publish
+from dstc_hdl.emit import Parameters, build_folder, content_key, emit, emit_unit, publish
 from dstc_hdl.emit.cache import source_files
 from dstc_hdl.emit.tools import (
     find_verilator,
@@ -42,9 +41,9 @@ FLAGS = {
 OPTIMISE = "OPT_FAST=-O0 OPT_SLOW=-O0"
 
 
-def verilog(unit: str, config: Config) -> Path:
+def verilog(unit: str, config: Parameters) -> Path:
     """The folder with ``dstc_UNIT.v`` and ``dstc_UNIT.json`` as they ship."""
-    if unit == "core":
+    if unit in ("core", "accelerator"):
         return emit_unit(unit, config)[1]
     maker = UNITS[unit]
     sources = {**source_files(maker.module), **source_files("dstc_hdl.emit")}
@@ -54,7 +53,7 @@ def verilog(unit: str, config: Config) -> Path:
         maker.make(config), f"dstc_{unit}", config).write(folder) and None)
 
 
-def compiled(unit: str, config: Config, simulator: str, start: str, waves: bool) -> Path:
+def compiled(unit: str, config: Parameters, simulator: str, start: str, waves: bool) -> Path:
     """The folder with the unit compiled for cocotb."""
     name = f"dstc_{unit}.v"
     text = (verilog(unit, config) / name).read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """Running one bench under pytest."""
 
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from unittest import mock
@@ -8,6 +9,7 @@ from unittest import mock
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
+from dstc.accelerator.parameters import AcceleratorConfig
 from dstc.config import CONFIGS, Config, get_config
 from dstc.elements import ELEMENTS
 from dstc_hdl.emit import build_folder
@@ -48,8 +50,16 @@ class Case:
         return f"{self.unit}-{self.config}-{self.simulator}-{self.start}"
 
 
-def bench_config(name: str) -> Config:
-    """A named configuration, or ``tiny-ELEMENT``: ``tiny`` with other elements."""
+def bench_config(name: str) -> Config | AcceleratorConfig:
+    """What a name stands for.
+
+    A named configuration; ``tiny-ELEMENT``, which is ``tiny`` with other elements; or an
+    accelerator, ``tiny-x2-128``: two cores and 128 bits.
+    """
+    system = re.fullmatch(r"(.+)-x(\d)-(\d+)", name)
+    if system:
+        return AcceleratorConfig(core=get_config(system[1]), cores=int(system[2]),
+                                 data_bits=int(system[3]))
     base, _, element = name.partition("-")
     if name not in CONFIGS and element in ELEMENTS:
         return get_config(base).replace(name=name, element=element)

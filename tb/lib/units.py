@@ -76,6 +76,8 @@ UNITS = {
     "epilogue": Unit("dstc_hdl.epilogue", "Epilogue"),
     "record_packer": Unit("dstc_hdl.conv.record_packer", "RecordPacker", "tile rows"),
     "im2col": Unit("dstc_hdl.conv.im2col", "Im2col"),
+    "axi_copier": Unit("tb.lib.axi_copier", "AxiCopier"),
     "stream_core": Unit("dstc_hdl.stream_core", "StreamCore"),
     "core": Unit("dstc_hdl.core", "Core"),
+    "accelerator": Unit("dstc_hdl.accelerator.top", "Accelerator"),
 }
