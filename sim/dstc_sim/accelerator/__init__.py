@@ -1,0 +1,1 @@
+"""The verilated accelerator on a simulated AXI4 bus."""
