@@ -13,12 +13,13 @@ from dstc.accelerator.registers import (
     register,
 )
 
-__all__ = ["LiteSignature", "RegisterFile", "counters_layout", "lite_read_layout",
-           "lite_write_layout", "settings_layout", "state_layout"]
+__all__ = ["LITE_ADDRESS_BITS", "LITE_BITS", "LITE_BYTES", "LiteSignature", "RegisterFile",
+           "counters_layout", "lite_read_layout", "lite_write_layout", "register_layout",
+           "settings_layout", "state_layout"]
 
-WORD_BITS = 32
-BYTES = WORD_BITS // 8
-ADDRESS_BITS = (SPACE_BYTES - 1).bit_length()
+LITE_BITS = 32
+LITE_BYTES = LITE_BITS // 8
+LITE_ADDRESS_BITS = (SPACE_BYTES - 1).bit_length()
 OKAY, SLVERR = 0, 2
 REQUEST = "IRQ_STATUS"
 MASK = "IRQ_ENABLE"
@@ -26,19 +27,19 @@ MASK = "IRQ_ENABLE"
 
 def lite_write_layout():
     """Data of an AXI4-Lite write."""
-    return data.StructLayout({"data": WORD_BITS, "strb": BYTES})
+    return data.StructLayout({"data": LITE_BITS, "strb": LITE_BYTES})
 
 
 def lite_read_layout():
     """Answer to an AXI4-Lite read."""
-    return data.StructLayout({"data": WORD_BITS, "resp": 2})
+    return data.StructLayout({"data": LITE_BITS, "resp": 2})
 
 
 class LiteSignature(wiring.Signature):
     """The five channels of AXI4-Lite as streams, as the master has them; there is no ``prot``."""
 
     def __init__(self):
-        address = stream.Signature(ADDRESS_BITS)
+        address = stream.Signature(LITE_ADDRESS_BITS)
         super().__init__({
             "aw": Out(address),
             "w": Out(stream.Signature(lite_write_layout())),
@@ -66,6 +67,13 @@ def state_layout():
     return _members(each for each in REGISTERS if each.access == "ro" and not _is_constant(each))
 
 
+def register_layout(name):
+    """One register of 32 bits with its fields in their places."""
+    fields = register(name).fields
+    return data.FlexibleLayout(LITE_BITS, {field.name: data.Field(field.width, field.lsb)
+                                           for field in fields})
+
+
 def _members(registers):
     return data.StructLayout({_member(each): _shape(each) for each in registers})
 
@@ -80,28 +88,27 @@ def _member(each):
 
 def _lsb(each):
     """Lowest bit of a register in its member."""
-    return WORD_BITS if each.name.endswith("_HI") else 0
+    return LITE_BITS if each.name.endswith("_HI") else 0
 
 
 def _shape(each):
     if each.name.endswith(("_LO", "_HI")):
-        return 2 * WORD_BITS
+        return 2 * LITE_BITS
     if not each.fields:
-        return WORD_BITS
-    return data.FlexibleLayout(WORD_BITS, {field.name: data.Field(field.width, field.lsb)
-                                           for field in each.fields})
+        return LITE_BITS
+    return register_layout(each.name)
 
 
 def _mask(each):
     """Bits of a register that a field uses."""
     if not each.fields:
-        return (1 << WORD_BITS) - 1
+        return (1 << LITE_BITS) - 1
     return sum(((1 << field.width) - 1) << field.lsb for field in each.fields)
 
 
 def _word(view, each):
     """The 32 bits of a register in a view of its layout."""
-    return Value.cast(view[_member(each)])[_lsb(each):_lsb(each) + WORD_BITS]
+    return Value.cast(view[_member(each)])[_lsb(each):_lsb(each) + LITE_BITS]
 
 
 class RegisterFile(wiring.Component):
@@ -125,7 +132,7 @@ class RegisterFile(wiring.Component):
     bus : ``In(LiteSignature())``
     state : ``In(state_layout())``
     counters : ``In(ArrayLayout(counters_layout(), cores))``
-    events : ``In(layout of IRQ_STATUS)``
+    events : ``In(register_layout("IRQ_STATUS"))``
         Sets bits of ``IRQ_STATUS``; of a write in the same cycle, it is the one that counts.
     cleared : ``In(1)``
         ``CONTROL.clear`` is done: it, ``TAIL`` and ``IRQ_STATUS`` become 0.
@@ -141,12 +148,12 @@ class RegisterFile(wiring.Component):
             "bus": In(LiteSignature()),
             "state": In(state_layout()),
             "counters": In(data.ArrayLayout(counters_layout(), acc.cores)),
-            "events": In(_shape(register(REQUEST))),
+            "events": In(register_layout(REQUEST)),
             "cleared": In(1),
             "settings": Out(settings_layout(), init=resets),
             "irq": Out(1),
         })
-        self._requests = Signal(_shape(register(REQUEST)))
+        self._requests = Signal(register_layout(REQUEST))
 
     def elaborate(self, platform):
         m = Module()
@@ -165,21 +172,21 @@ class RegisterFile(wiring.Component):
         constants = identification_values(self._acc)
         for each in REGISTERS:
             if each.name in constants:
-                value = Const(constants[each.name], WORD_BITS)
+                value = Const(constants[each.name], LITE_BITS)
             elif each.name == REQUEST:
                 value = Value.cast(self._requests)
             else:
                 value = _word(self.settings if each.access == "rw" else self.state, each)
-            yield each.offset // BYTES, value
+            yield each.offset // LITE_BYTES, value
         for core in range(self._acc.cores):
             for name in COUNTER_NAMES:
-                index, counter = counter_offset(core, name) // BYTES, self.counters[core][name]
-                yield index, counter[:WORD_BITS]
-                yield index + 1, counter[WORD_BITS:]
+                index, counter = counter_offset(core, name) // LITE_BYTES, self.counters[core][name]
+                yield index, counter[:LITE_BITS]
+                yield index + 1, counter[LITE_BITS:]
 
     def _read(self, m):
         address, answer = self.bus.ar, self.bus.r
-        value, known = Signal(WORD_BITS), Signal()
+        value, known = Signal(LITE_BITS), Signal()
         with m.Switch(address.payload[2:]):
             for index, word in self._words():
                 with m.Case(index):
@@ -193,7 +200,7 @@ class RegisterFile(wiring.Component):
 
     def _write(self, m):
         """Returns whether ``clear`` is being asked for."""
-        index = Signal(ADDRESS_BITS - 2)
+        index = Signal(LITE_ADDRESS_BITS - 2)
         word = Signal(lite_write_layout())
         has_index, has_word, act, known, clear = (
             Signal(name=name) for name in ("has_index", "has_word", "act", "known", "clear"))
@@ -212,7 +219,7 @@ class RegisterFile(wiring.Component):
         with m.Switch(index):
             for each in REGISTERS:
                 if each.access != "ro":
-                    with m.Case(each.offset // BYTES):
+                    with m.Case(each.offset // LITE_BYTES):
                         m.d.comb += known.eq(1)
                         with m.If(act):
                             self._store(m, each, word, clear)
@@ -221,7 +228,7 @@ class RegisterFile(wiring.Component):
     def _store(self, m, each, word, clear):
         """Carry out a write to a register that takes one."""
         enabled = Cat(strobe.replicate(8) for strobe in word.strb) & _mask(each)
-        taken = Signal(WORD_BITS, name=f"taken_{each.name.lower()}")
+        taken = Signal(LITE_BITS, name=f"taken_{each.name.lower()}")
         m.d.comb += taken.eq(word.data & enabled)
         if each.name == REQUEST:
             m.d.sync += self._requests.eq((Value.cast(self._requests) & ~taken)
@@ -231,6 +238,6 @@ class RegisterFile(wiring.Component):
         m.d.sync += stored.eq((stored & ~enabled) | taken)
         if each.name == "CONTROL":
             # Only the device ends it.
-            view = data.View(_shape(each), taken)
+            view = data.View(register_layout(each.name), taken)
             m.d.comb += clear.eq(view.clear)
             m.d.sync += self.settings.control.clear.eq(self.settings.control.clear | view.clear)

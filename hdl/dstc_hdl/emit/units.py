@@ -16,6 +16,7 @@ UNITS = {
     "core": ("dstc_hdl.core", "Core"),
     "conv_core": ("dstc_hdl.conv.core", "ConvCore"),
     "accelerator": ("dstc_hdl.accelerator.top", "Accelerator"),
+    "stream_core": ("dstc_hdl.stream_core", "StreamCore"),
 }
 """Unit name to module and class.  Each class is made from a configuration alone: the accelerator
 from an ``AcceleratorConfig``, the others from a ``Config``."""
