@@ -53,14 +53,14 @@ class ReadSignature(wiring.Signature):
     """Read channels of an AXI4 bus, as its master sees them.
 
     ``ar``: ``Out(stream.Signature(address_layout(acc)))``.  ``r``:
-    ``In(stream.Signature(read_layout(acc), always_ready=True))``: a burst is asked for only when
-    there is room for all of it, so ``r.ready`` is the constant 1 and nobody assigns it.
+    ``In(stream.Signature(read_layout(acc)))``; a burst is asked for only when there is room for
+    all of it, so ``r.ready`` is always 1.
     """
 
     def __init__(self, acc):
         super().__init__({
             "ar": Out(stream.Signature(address_layout(acc))),
-            "r": In(stream.Signature(read_layout(acc), always_ready=True)),
+            "r": In(stream.Signature(read_layout(acc))),
         })
 
     def __eq__(self, other):
@@ -72,14 +72,14 @@ class WriteSignature(wiring.Signature):
 
     ``aw``: ``Out(stream.Signature(address_layout(acc)))``.  ``w``:
     ``Out(stream.Signature(write_layout(acc)))``, the beats of the bursts in the order of ``aw``.
-    ``b``: ``In(stream.Signature(response_layout(), always_ready=True))``.
+    ``b``: ``In(stream.Signature(response_layout()))``, whose ``ready`` is always 1.
     """
 
     def __init__(self, acc):
         super().__init__({
             "aw": Out(stream.Signature(address_layout(acc))),
             "w": Out(stream.Signature(write_layout(acc))),
-            "b": In(stream.Signature(response_layout(), always_ready=True)),
+            "b": In(stream.Signature(response_layout())),
         })
 
     def __eq__(self, other):
