@@ -102,8 +102,8 @@ class _Places:
                 user.operands[self._frees] = 1
 
 
-def gather_program(geometry: ConvGeometry, occupied: NDArray[np.bool_], config: Config
-                   ) -> GatherProgram:
+def gather_program(geometry: ConvGeometry, occupied: NDArray[np.bool_], config: Config,
+                   rows: range | None = None) -> GatherProgram:
     """The program that makes the A tiles of a convolution.
 
     Parameters
@@ -113,6 +113,8 @@ def gather_program(geometry: ConvGeometry, occupied: NDArray[np.bool_], config: 
         ``bool[column tiles, k-tiles]``: which tiles of the weights have a non-zero.  A tiles are
         made for these only; output tiles are computed row by row.
     config : Config
+    rows : range, optional
+        Tiles of output positions; all without.
 
     Returns
     -------
@@ -123,7 +125,7 @@ def gather_program(geometry: ConvGeometry, occupied: NDArray[np.bool_], config: 
     spans: list[_Fill] = []
     windows, tables = _Places("free_window"), _Places("free_table")
     blocks = tiles_along(geometry.channels, config.tile_k)
-    for row_tile, index, chunk, block, operands in _pieces(geometry, occupied, config):
+    for row_tile, index, chunk, block, operands in _pieces(geometry, occupied, config, rows):
         gen = _Gen(len(gens), {**operands, "free_window": 0, "free_table": 0})
         table = tables.find((row_tile, index))
         if table is None:
@@ -147,11 +149,11 @@ def gather_program(geometry: ConvGeometry, occupied: NDArray[np.bool_], config: 
     return _arrange(gens, fills, spans, config)
 
 
-def _pieces(geometry: ConvGeometry, occupied: NDArray[np.bool_], config: Config
-            ) -> Iterator[tuple[int, int, Chunk, int, dict[str, int]]]:
+def _pieces(geometry: ConvGeometry, occupied: NDArray[np.bool_], config: Config,
+            rows: range | None) -> Iterator[tuple[int, int, Chunk, int, dict[str, int]]]:
     """Every GEN in order: row tile, its chunk, channel block and operands."""
     taps = geometry.kernel[0] * geometry.kernel[1]
-    for row_tile in range(tiles_along(geometry.positions, config.tile_m)):
+    for row_tile in rows or range(tiles_along(geometry.positions, config.tile_m)):
         parts = tile_chunks(geometry, row_tile, config)
         for column in occupied:
             for k_tile in np.flatnonzero(column).tolist():

@@ -14,8 +14,8 @@ from ..program import tile_words
 from .epilogue import Epilogue
 from .gather import gather_program
 from .geometry import ConvGeometry
+from .post import block_counts, post_words
 from .schedule import choose_columns, paired_order, paired_words, shared_occupancy
-from .words import pack, parameter_words
 
 __all__ = ["ConvJob", "conv_job", "dense_ohmma", "record_stream"]
 
@@ -117,10 +117,11 @@ def conv_job(x: TileRecords, weights: EncodedMatrix, geometry: ConvGeometry,
     else:
         words = paired_words(occupied, row_tiles, with_c, config)
         order_b = paired_order(occupied, row_tiles)
-    records = sum(_block_counts(geometry, config)) * row_tiles
+    records = sum(block_counts(geometry.outputs, config)) * row_tiles
     return ConvJob(
         config=config, geometry=geometry,
-        words=words, gather=gather.words, post=_post_words(geometry, epilogue, config),
+        words=words, gather=gather.words,
+        post=post_words((geometry.positions, geometry.outputs), epilogue, config),
         x=BeatStream(records=x, order=gather.order),
         b=BeatStream(records=records_b, order=order_b), c_data=c_data,
         d_beats=beats if epilogue.raw else 0, y_records=0 if epilogue.raw else records,
@@ -159,49 +160,3 @@ def _check(x: TileRecords, weights: EncodedMatrix, geometry: ConvGeometry, confi
     if weights.side != "B" or weights.shape != (geometry.k, geometry.outputs):
         raise DstcError(f"Weights must be encoded as side B, {geometry.k} x {geometry.outputs}, "
                         f"not {weights.side}, {weights.shape[0]} x {weights.shape[1]}")
-
-
-def _block_counts(geometry: ConvGeometry, config: Config) -> list[int]:
-    """Channel blocks of each column of output tiles."""
-    blocks = tiles_along(geometry.outputs, config.tile_k)
-    return [min(config.channel_blocks, blocks - start)
-            for start in range(0, blocks, config.channel_blocks)]
-
-
-def _post_words(geometry: ConvGeometry, epilogue: Epilogue, config: Config
-                ) -> NDArray[np.uint64]:
-    """One POST for every output tile; parameters whenever the column changes."""
-    counts = _block_counts(geometry, config)
-    parameters = _parameters(geometry, epilogue, config)
-    words: list[int] = []
-    row_tiles = tiles_along(geometry.positions, config.tile_m)
-    for row_tile in range(row_tiles):
-        rows = min(config.tile_m, geometry.positions - row_tile * config.tile_m)
-        for column, blocks in enumerate(counts):
-            fresh = row_tile == 0 or len(counts) > 1
-            words.append(pack(config, "POST", relu=int(epilogue.relu), raw=int(epilogue.raw),
-                              bias=int(epilogue.bias is not None), params=int(fresh), rows=rows,
-                              blocks=1 if epilogue.raw else blocks))
-            if fresh:
-                words += parameters[column].tolist()
-    return np.array(words, np.uint64)
-
-
-def _parameters(geometry: ConvGeometry, epilogue: Epilogue, config: Config
-                ) -> NDArray[np.uint64]:
-    """Data words of each column of output tiles: biases, then requantisation."""
-    columns = tiles_along(geometry.outputs, config.tile_n) * config.tile_n
-    bias = np.zeros(columns, config.format.acc_dtype)
-    if epilogue.bias is not None:
-        bias[:geometry.outputs] = epilogue.bias
-    parts = [bias.view(np.uint32).reshape(-1, config.tile_n)]
-    if not config.format.is_float:
-        scale = np.zeros(columns, np.uint32)
-        if not epilogue.raw:
-            scale[:geometry.outputs] = (np.asarray(epilogue.multiplier, np.uint32)
-                                        | np.asarray(epilogue.shift, np.uint32) << 16)
-        parts.append(scale.reshape(-1, config.tile_n))
-    halves = np.concatenate(parts, axis=1).astype("<u4")
-    words = np.ascontiguousarray(halves).view("<u8").astype(np.uint64)
-    assert words.shape[1] == parameter_words(config)
-    return words
