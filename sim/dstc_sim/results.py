@@ -46,6 +46,10 @@ class RunResult:
         Versions of what made the Verilog and of what ran it.
     verilog, manifest : Path or None
         The files of the core that ran; kept by the cache, so to be read or copied only.
+    accelerator : mapping or None
+        Of a run from memory to memory, what :func:`dstc_sim.accelerator.engine.accelerator_costs`
+        gives, and the ``latency`` of the memory.  Then ``cycles`` are those of the job, and
+        ``bins`` are summed over the cores.
     """
 
     engine: str
@@ -63,6 +67,7 @@ class RunResult:
     tools: Mapping[str, str] = field(default_factory=dict)
     verilog: Path | None = None
     manifest: Path | None = None
+    accelerator: Mapping[str, Any] | None = None
 
     @property
     def speedup(self) -> float | None:

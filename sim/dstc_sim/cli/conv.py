@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .common import AsJson, ConfigName, Seed, print_json, progress, require_ending
+from .top import Cores, Latency, Port, Top, TopOptions
 
 if TYPE_CHECKING:
     from dstc.config import Config
@@ -62,8 +63,13 @@ def command(
              "and epilogue.")] = "golden",
     config: ConfigName = "paper",
     stall: Annotated[float | None, typer.Option(
-        help="Of the rtl engine: probability that each stream waits, below 1.",
+        help="Of the rtl engine: probability that each stream waits, below 1; with --top "
+             "accelerator each channel of the bus, and the order of answers is random.",
         show_default=False)] = None,
+    top: Top = "core",
+    cores: Cores = None,
+    port: Port = None,
+    latency: Latency = None,
     out: Annotated[Path | None, typer.Option(
         "--out", "-o", help="Write the result, (M, OH, OW) or with the batch before, *.npy: FP32 "
                             "or INT32; FP16 or INT8 with --encode.", show_default=False)] = None,
@@ -83,6 +89,9 @@ def command(
       dstc conv --shape 32x12x12 --kernel 32x3x3 --groups 32 --pad 1,0,1,2 --config small --json
 
       dstc conv --shape 8x6x6 --kernel 8x3x3 --pad 1 --relu --encode --config tiny --engine rtl
+
+      dstc conv --shape 8x6x6 --kernel 8x3x3 --pad 1 --relu --encode --config tiny --engine rtl
+      --top accelerator --cores 2 --stall 0.3
     """
     import numpy as np
 
@@ -91,12 +100,15 @@ def command(
     from dstc_sim.runs import SimulationError, Stall
 
     from .conv_operands import Layer, conv_operands
-    from .conv_product import conv_report, golden_conv
+    from .conv_product import accelerator_conv, conv_report, golden_conv
     from .product import print_product
 
     target = get_config(config)
     _check_engine(engine, stall)
+    whole = TopOptions(top=top, cores=cores, port=port, latency=latency)
+    whole.check(engine)
     waiting = None if stall is None else Stall.everywhere(stall, seed)
+    device = whole.engine(target, stall, seed) if whole.accelerator else None
     require_ending(out, ".npy")
     operands = conv_operands(
         (x, w), (shape, kernel), (density_x, density_w), DEFAULT_DENSITY, seed,
@@ -109,7 +121,8 @@ def command(
         if engine != golden.engine:
             with progress(f"{engine} engine", len(operands.x), as_json) as advance:
                 try:
-                    result = _run(engine, operands, target, waiting, advance)
+                    result = (accelerator_conv(operands, target, device, advance) if device
+                              else _run(engine, operands, target, waiting, advance))
                 except SimulationError as error:
                     print(f"dstc: {error}", file=sys.stderr)
                     raise typer.Exit(1) from None

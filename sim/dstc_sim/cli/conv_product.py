@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,10 @@ from .conv_operands import ConvOperands
 from .operands import Operands
 from .product import product_report
 
-__all__ = ["conv_report", "golden_conv", "model_conv", "rtl_conv"]
+if TYPE_CHECKING:
+    from dstc_sim.accelerator.engine import AcceleratorEngine
+
+__all__ = ["accelerator_conv", "conv_report", "golden_conv", "model_conv", "rtl_conv"]
 
 Advance = Callable[[int], None]
 
@@ -98,8 +101,28 @@ def rtl_conv(operands: ConvOperands, config: Config, stall: Stall | None, advanc
     return _whole(runs, operands)
 
 
+def accelerator_conv(operands: ConvOperands, config: Config, engine: "AcceleratorEngine",
+                     advance: Advance) -> RunResult:
+    """The convolution on the accelerator, one job for each image.
+
+    Raises
+    ------
+    SimulationError
+        If the device fails, or breaks a rule of its buses.
+    """
+    engine.prepare(config)
+    runs = []
+    for image in operands.x:
+        runs.append(engine.convolve(image, operands.w, operands.geometry, operands.epilogue,
+                                    config=config))
+        advance(1)
+    return _whole(runs, operands)
+
+
 def _whole(runs: list[RunResult], operands: ConvOperands) -> RunResult:
     """The images of a batch as one run, beside the dense core of :func:`dense_ohmma`."""
+    from dstc_sim.accelerator.engine import joined_costs
+
     first, config = runs[0], runs[0].config
     dense = dense_ohmma(operands.geometry, config) * len(runs)
     counted = first.bins is not None
@@ -109,7 +132,8 @@ def _whole(runs: list[RunResult], operands: ConvOperands) -> RunResult:
         ohmma={"executed": sum(run.ohmma["executed"] for run in runs), "dense": dense},
         bins={name: sum((run.bins or {})[name] for run in runs) for name in BINS}
         if counted else None,
-        products=sum(run.products for run in runs), seconds=sum(run.seconds for run in runs))
+        products=sum(run.products for run in runs), seconds=sum(run.seconds for run in runs),
+        accelerator=joined_costs(runs))
 
 
 def _stacked(images: list[NDArray[Any]], batch: bool) -> NDArray[Any]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .common import AsJson, ConfigName, RandomC, Seed, print_json, progress, require_ending
+from .top import Cores, Latency, Port, Top, TopOptions
 
 if TYPE_CHECKING:
+    from dstc.config import Config
     from dstc_sim.engine import Engine
 
 __all__ = ["command"]
@@ -46,10 +48,15 @@ def command(
         help="Of the rtl engine: verilator (when left out), icarus or pysim.",
         show_default=False)] = None,
     stall: Annotated[float | None, typer.Option(
-        help="Of the model and rtl engines: probability that each stream waits, below 1.",
+        help="Of the model and rtl engines: probability that each stream waits, below 1; with "
+             "--top accelerator each channel of the bus, and the order of answers is random.",
         show_default=False)] = None,
     trace: Annotated[Path | None, typer.Option(
         help="Of the rtl engine: write a VCD file.", show_default=False)] = None,
+    top: Top = "core",
+    cores: Cores = None,
+    port: Port = None,
+    latency: Latency = None,
     sample: Annotated[int | None, typer.Option(
         help="Of the model engine: simulate only so many output tiles, at least 24, and estimate "
              "the cycles; no result.", show_default=False)] = None,
@@ -73,6 +80,10 @@ def command(
       dstc gemm --shape 4096x4096x4096 --density-a 0.1 --engine model --sample 64
 
       dstc gemm a.npy b.npy --c c.npy --config small --engine rtl --json
+
+      dstc gemm --shape 64x64x64 --config tiny --engine rtl --top accelerator --cores 2
+
+      dstc gemm --shape 256x256x256 --engine rtl --top accelerator --port 64 --latency 100
     """
     import numpy as np
 
@@ -84,7 +95,8 @@ def command(
     from .product import golden_run, print_product, product_report
 
     target = get_config(config)
-    device = _engine(engine, simulator, stall, seed, trace)
+    whole = TopOptions(top=top, cores=cores, port=port, latency=latency)
+    device = _engine(engine, target, simulator, stall, seed, trace, whole)
     if sample is not None:
         _check_sample(engine, c, random_c, stall, out)
     require_ending(out, ".npy")
@@ -135,8 +147,8 @@ def _check_sample(engine: str, c: str | None, random_c: bool, stall: float | Non
             raise DstcError(f"Option --sample must be given without {option}, not with it")
 
 
-def _engine(name: str, simulator: str | None, stall: float | None, seed: int, trace: Path | None
-            ) -> "Engine":
+def _engine(name: str, config: "Config", simulator: str | None, stall: float | None, seed: int,
+            trace: Path | None, top: TopOptions) -> "Engine":
     """The engine; options that it does not have are refused."""
     from dstc.errors import DstcError
     from dstc_sim.engine import ENGINES, Stall, get_engine
@@ -148,5 +160,11 @@ def _engine(name: str, simulator: str | None, stall: float | None, seed: int, tr
                             f"{' or '.join(engines)}, not {name}")
     if trace is not None and (trace.is_dir() or not trace.absolute().parent.is_dir()):
         raise DstcError(f"Trace must be a file in an existing folder, not {trace}")
+    top.check(name)
+    if top.accelerator:
+        if simulator not in (None, "verilator"):
+            raise DstcError("Simulator must be verilator with --top accelerator, "
+                            f"not {simulator!r}")
+        return top.engine(config, stall, seed, trace)
     return get_engine(name, simulator=simulator or "verilator", trace=trace,
                       stall=None if stall is None else Stall.everywhere(stall, seed))

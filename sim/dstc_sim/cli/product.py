@@ -60,7 +60,7 @@ def product_report(result: RunResult, golden: RunResult, operands: Operands, see
     seed : int or None
         None when nothing was random.
     """
-    return {
+    report = {
         "engine": result.engine, "simulator": result.simulator, "config": result.config.name,
         "mode": result.mode, "shape": list(result.shape),
         "density": densities(operands),
@@ -70,6 +70,7 @@ def product_report(result: RunResult, golden: RunResult, operands: Operands, see
         "multiplier_utilization": result.multiplier_utilization, "seconds": result.seconds,
         "tools": dict(result.tools),
     }
+    return report | ({"accelerator": dict(result.accelerator)} if result.accelerator else {})
 
 
 def densities(operands: Operands) -> dict[str, float]:
@@ -104,9 +105,10 @@ def print_product(report: dict[str, Any]) -> None:
     if report["cycles"] is not None:
         rows["cycles"] = (f"{report['cycles']:,}, dense {report['dense_cycles']:,}: "
                           f"{report['speedup']:.2f}x faster")
-        for name in BINS if report["bins"] else ():
-            cycles = report["bins"][name]
-            rows[f"  {name}"] = f"{cycles:,} ({cycles / report['cycles']:.1%})"
+        bins = report["bins"] or {}
+        for name, cycles in bins.items():
+            rows[f"  {name}"] = f"{cycles:,} ({cycles / sum(bins.values()):.1%})"
+    rows |= _accelerator_rows(report.get("accelerator"))
     if estimate := report.get("estimate"):
         rows["estimate"] = (f"{estimate['low']:,} to {estimate['high']:,} cycles with "
                             f"{estimate['confidence']:.0%} confidence, from "
@@ -122,3 +124,19 @@ def print_product(report: dict[str, Any]) -> None:
     for name, text in rows.items():
         table.add_row(name, text)
     Console(soft_wrap=True, markup=False, highlight=False).print(table)
+
+
+def _accelerator_rows(accelerator: dict[str, Any] | None) -> dict[str, str]:
+    """Lines about the memory port and the cores that shared it."""
+    if accelerator is None:
+        return {}
+    rows = {"memory": f"{accelerator['port_bits']} bits, latency {accelerator['latency']}"}
+    for name in ("read", "write"):
+        rows[f"  {name}"] = (f"{accelerator[f'{name}_bytes']:,} bytes, port busy "
+                             f"{accelerator['port_utilization'][name]:.1%}")
+    if accelerator["cores"] > 1:
+        rows["cores"] = f"{accelerator['cores']}, bins above are their sums"
+        for core, bins in enumerate(accelerator["core_bins"]):
+            rows[f"  core {core}"] = ", ".join(f"{name} {bins[name]:,}"
+                                               for name in ("cycles", *BINS))
+    return rows
