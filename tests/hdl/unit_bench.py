@@ -202,7 +202,9 @@ class Bench:
             self._simulator.advance()
 
     def _member(self, path):
-        return reduce(getattr, path.split("."), self.dut)
+        """A member by its path; numbers in it are indices."""
+        return reduce(lambda inner, name: inner[int(name)] if name.isdigit()
+                      else getattr(inner, name), path.split("."), self.dut)
 
     async def _loop(self, ctx):
         signals = [signal for port in self._ports for signal in port.signals]
