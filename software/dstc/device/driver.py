@@ -190,7 +190,6 @@ class Device:
         DstcError, DeviceError, DeviceTimeout
             As :meth:`gemm` and :func:`dstc.conv.chain.check_chain`.
         """
-        check_chain(layers, source)
         return self._complete(self.prepare_chain(layers, source, x), profile)
 
     def prepare_gemm(self, a: NDArray[Any] | EncodedMatrix, b: NDArray[Any] | EncodedMatrix,
@@ -210,10 +209,13 @@ class Device:
     def prepare_chain(self, layers: Sequence[ChainLayer], source: str, x: NDArray[Any], *,
                       c: NDArray[Any] | None = None) -> Task:
         """Put everything of :meth:`run_chain` into memory; ``c`` is that of the first layer."""
-        first = next(layer for layer in layers if layer.x == source)
-        if x.shape != first.geometry.x_shape:
-            raise DstcError(f"Feature map must have the shape {first.geometry.x_shape}, "
-                            f"not {x.shape}")
+        check_chain(layers, source)
+        if not layers:
+            raise DstcError("Layers of a chain must be at least one, not none")
+        for layer in layers:
+            if layer.x == source and x.shape != layer.geometry.x_shape:
+                raise DstcError(f"Feature map must have the shape {layer.geometry.x_shape}, "
+                                f"not {x.shape}")
         builder = TaskBuilder(self._bus, self._allocator, self.accelerator)
         places = builder.task.places
         try:

@@ -200,8 +200,8 @@ class Program:
         all_ones = (1 << ktiles) - 1
         masks_b = [all_ones if dense else self.warp(row, ktiles) for row in rows_b]
         mask_a = all_ones if dense or self.lowered else self.warp(a, ktiles)
-        steps = [k for k in range(ktiles) if mask_a & (masks_b[0] | masks_b[-1]) >> k & 1
-                 and mask_a >> k & 1]
+        both = mask_a & (masks_b[0] | masks_b[-1])
+        steps = [k for k in range(ktiles) if both >> k & 1]
         tiles_a = {k: self.tile_a(a + warp_part + 8 * k) for k in steps}
         tile_bytes = config.tile_m * config.tile_n * 4
         record = bits(words[6], 16, 16)
