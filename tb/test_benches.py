@@ -9,7 +9,8 @@ from .lib.units import UNITS
 
 # Units with a bench of their own name; those without it share one.
 BENCH = {"multiplier": "arith", "adder": "arith", "operand_buffer_a": "operand_buffer",
-         "operand_buffer_b": "operand_buffer"}
+         "operand_buffer_b": "operand_buffer", "read_channel_narrow": "read_channel",
+         "read_channel_wide": "read_channel"}
 # Four-state with the shipped text and with X in every register, two-state with random registers.
 USUAL = (("tiny", "icarus", "initial"), ("tiny", "icarus", "unknown"),
          ("small", "verilator", "unknown"))
@@ -35,6 +36,13 @@ INSTEAD = {
     # wide.
     "accelerator": (("tiny-x2-64", "verilator", "unknown"), ("tiny-x1-128", "icarus", "unknown")),
     "axi_copier": (("tiny", "icarus", "unknown"),),
+    "read_channel_narrow": (("tiny-x1-128", "icarus", "unknown"),),
+    "read_channel_wide": (("tiny-x1-64", "icarus", "unknown"),),
+    "read_port": (("tiny-x1-128", "icarus", "unknown"), ("tiny-x1-64", "verilator", "unknown")),
+    "write_port": (("tiny-x1-128", "icarus", "unknown"), ("tiny-x1-64", "verilator", "unknown")),
+    **dict.fromkeys(("dense_twin", "structured_twin"),
+                    (("tiny", "icarus", "unknown"), ("tiny-int8", "icarus", "initial"),
+                     ("small", "verilator", "unknown"))),
 }
 CASES = [Case(unit, BENCH.get(unit, unit), *where)
          for unit in reversed(UNITS)        # the largest first: they take longest

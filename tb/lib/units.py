@@ -50,6 +50,9 @@ ARGUMENTS = {
     "token, depth": lambda config: (_token(config), 8),
     "slots": lambda config: (config.slots,),
     "tile rows": lambda config: (config, config.tile_m),
+    "item of 32, bursts": lambda acc: (acc, 32, 2),
+    "item of 512, bursts": lambda acc: (acc, 512, 4),
+    "channels": lambda acc: (acc, 3),
 }
 
 UNITS = {
@@ -76,8 +79,16 @@ UNITS = {
     "epilogue": Unit("dstc_hdl.epilogue", "Epilogue"),
     "record_packer": Unit("dstc_hdl.conv.record_packer", "RecordPacker", "tile rows"),
     "im2col": Unit("dstc_hdl.conv.im2col", "Im2col"),
+    "read_channel_narrow": Unit("dstc_hdl.accelerator.read_channel", "ReadChannel",
+                                "item of 32, bursts"),
+    "read_channel_wide": Unit("dstc_hdl.accelerator.read_channel", "ReadChannel",
+                              "item of 512, bursts"),
+    "read_port": Unit("dstc_hdl.accelerator.read_port", "ReadPort", "channels"),
+    "write_port": Unit("dstc_hdl.accelerator.write_port", "WritePort"),
     "axi_copier": Unit("tb.lib.axi_copier", "AxiCopier"),
     "stream_core": Unit("dstc_hdl.stream_core", "StreamCore"),
+    "dense_twin": Unit("dstc_hdl.twin", "DenseCore"),
+    "structured_twin": Unit("dstc_hdl.twin", "StructuredCore"),
     "core": Unit("dstc_hdl.core", "Core"),
     "accelerator": Unit("dstc_hdl.accelerator.top", "Accelerator"),
 }

@@ -17,6 +17,8 @@ UNITS = {
     "conv_core": ("dstc_hdl.conv.core", "ConvCore"),
     "accelerator": ("dstc_hdl.accelerator.top", "Accelerator"),
     "stream_core": ("dstc_hdl.stream_core", "StreamCore"),
+    "dense_twin": ("dstc_hdl.twin.core", "DenseCore"),
+    "structured_twin": ("dstc_hdl.twin.core", "StructuredCore"),
 }
 """Unit name to module and class.  Each class is made from a configuration alone: the accelerator
 from an ``AcceleratorConfig``, the others from a ``Config``."""
