@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 from dstc import isa_doc
+from dstc.accelerator import records_doc, registers_doc
 from dstc.conv import words_doc
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGES = {"isa.md": isa_doc.page, "convolution-words.md": words_doc.page}
+PAGES = {"isa.md": isa_doc.page, "convolution-words.md": words_doc.page,
+         "registers.md": registers_doc.page, "memory.md": records_doc.page}
 
 
 def main(arguments: list[str]) -> int:

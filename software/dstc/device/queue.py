@@ -179,9 +179,7 @@ class JobQueue:
                          cycles=self._read_wide(register("JOB_CYCLES_LO").offset), cores=cores)
 
     def _look(self) -> int:
-        """Jobs that have ended; the reason of the interrupt is taken away before it is read."""
-        if self._interrupt:
-            self._write("IRQ_STATUS", DONE)
+        """Jobs that have ended."""
         if register_fields(self._bus, "STATUS")["error"]:
             error = register_fields(self._bus, "ERROR")
             address = self._read_wide(register("ERROR_ADDRESS_LO").offset)
@@ -198,7 +196,9 @@ class JobQueue:
                 raise DeviceTimeout(f"Device must {what} within {self._timeout} s, not later")
             left = LOOK_AGAIN if self._timeout is None else min(self._timeout - passed, LOOK_AGAIN)
             if interrupt:
-                self._bus.wait_interrupt(left)
+                # Its reason is taken away before the next look, so no job can be missed.
+                if self._bus.wait_interrupt(left):
+                    self._write("IRQ_STATUS", DONE)
             elif looks > 100:
                 time.sleep(min(left, PAUSE))
             looks += 1

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from ..accelerator.parameters import VERSION, AcceleratorConfig
-from ..accelerator.registers import IDENTIFICATION, register
-from ..elements import ELEMENTS
+from ..accelerator.identification import identification_values
+from ..accelerator.parameters import AcceleratorConfig
+from ..accelerator.registers import register
 
 __all__ = ["ReadMemory", "ReadRegister", "RecordingBus", "Step", "WaitInterrupt", "WriteMemory",
-           "WriteRegister", "identification"]
+           "WriteRegister"]
 
 
 @dataclass(frozen=True)
@@ -44,26 +44,12 @@ class WriteMemory:
 
 @dataclass(frozen=True)
 class WaitInterrupt:
-    """The interrupt was waited for."""
+    """The interrupt was waited for, until register HEAD had that value."""
+
+    head: int
 
 
 Step = ReadRegister | WriteRegister | ReadMemory | WriteMemory | WaitInterrupt
-
-
-def identification(accelerator: AcceleratorConfig) -> dict[str, int]:
-    """The values of the registers that tell what a device is."""
-    core = accelerator.core
-    fields = {
-        "VERSION": {"major": VERSION[0], "minor": VERSION[1]},
-        "TILE": {"m": core.tile_m, "n": core.tile_n, "k": core.tile_k},
-        "ARRAY": {"rows": core.array_rows, "cols": core.array_cols, "slots": core.slots,
-                  "element": list(ELEMENTS).index(core.element)},
-        "SYSTEM": {"cores": accelerator.cores, "data_bytes": accelerator.data_bytes,
-                   "address_bits": accelerator.address_bits},
-        "CONVOLUTION": {"window_tiles": core.window_tiles, "window_spans": core.window_spans}}
-    values = {name: sum(parts[field.name] << field.lsb for field in register(name).fields)
-              for name, parts in fields.items()}
-    return {"ID": IDENTIFICATION, "CONFIG_ID": accelerator.config_id, **values}
 
 
 class RecordingBus:
@@ -83,7 +69,7 @@ class RecordingBus:
     def __init__(self, accelerator: AcceleratorConfig):
         self.steps: list[Step] = []
         self._registers = {register(name).offset: value
-                           for name, value in identification(accelerator).items()}
+                           for name, value in identification_values(accelerator).items()}
 
     def image(self) -> list[tuple[int, bytes]]:
         """Memory as it has to be before the first job starts: address and bytes, in the order of
@@ -127,5 +113,5 @@ class RecordingBus:
     def wait_interrupt(self, timeout: float | None) -> bool:
         """As :meth:`Bus.wait_interrupt`, without waiting."""
         del timeout
-        self.steps.append(WaitInterrupt())
+        self.steps.append(WaitInterrupt(self._registers.get(register("TAIL").offset, 0)))
         return True
