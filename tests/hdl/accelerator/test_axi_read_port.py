@@ -163,18 +163,16 @@ def test_bursts_in_turn():
 
 def test_most_bursts_of_a_channel():
     """So many are outstanding, of each channel, when nothing comes back; the others go on."""
-    reader = ReaderBench(64, [64, 64], bursts=8, latency=(10 ** 6, 10 ** 6))
-    for n in range(40):
-        reader.command(0, BASE + 16 * n, 1)
+    reader = ReaderBench(64, [64, 64], bursts=OUTSTANDING + 4, latency=(10 ** 6, 10 ** 6))
+    reader.command(0, BASE, 32 * (OUTSTANDING + 2))
+    reader.bench.run(lambda: reader.bench.cycle == 60, 61)
     for n in range(3):
         reader.command(1, BASE + 16 * n, 1)
-    reader.bench.run(lambda: reader.bench.cycle == 200, 201)
-    numbers = [burst["id"] for burst in reader.memory.bursts]
-    # A channel holds so many commands; of one item each, they are all asked for.
-    assert (numbers.count(0), numbers.count(1)) == (OUTSTANDING, 3)
+    reader.bench.run(lambda: reader.bench.cycle == 120, 61)
+    assert [burst["id"] for burst in reader.memory.bursts] == [0] * OUTSTANDING + [1] * 3
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_bad_response(seed):
     """At any beat of any channel: reported with its address, and quiet is reached."""
     rng = random.Random(seed)
@@ -197,7 +195,7 @@ def test_bad_response(seed):
         assert got == all_of_them[:len(got)]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_stop_at_any_cycle(seed):
     """Nothing is asked for any more, what is outstanding comes and is handed out, then quiet."""
     rng = random.Random(seed)
