@@ -12,8 +12,8 @@ from ..formats import EncodedMatrix
 from ..formats.layout import tiles_along, warp_bitmaps
 from .records import ENTRY, GRANULE
 
-__all__ = ["SLOT_GRANULE", "Directory", "directory_bytes", "map_directory", "packed_records",
-           "padded", "raw_tile_bytes", "read_map", "slot_bytes"]
+__all__ = ["ENTRY_BYTES", "SLOT_GRANULE", "WARP_PART_TILES", "Directory", "directory_bytes",
+           "map_directory", "packed_records", "padded", "raw_tile_bytes", "read_map", "slot_bytes"]
 
 SLOT_GRANULE = 64
 """Slots are multiples of so many bytes."""
@@ -97,17 +97,12 @@ def packed_records(records: TileRecords) -> tuple[NDArray[np.uint8], NDArray[np.
     if step == 1:
         return records.data.reshape(-1), records.starts[:-1] * beat_bytes
     lengths = np.diff(records.starts)
-    ends = np.cumsum(padded_counts(lengths, step))
+    ends = np.cumsum(-(-lengths // step) * step)
     firsts = np.append(0, ends)[:-1]
     data = np.zeros((int(ends[-1]), beat_bytes), np.uint8)
     moves = np.repeat(firsts - records.starts[:-1], lengths)
     data[np.arange(len(records.data)) + moves] = records.data
     return data.reshape(-1), firsts * beat_bytes
-
-
-def padded_counts(counts: NDArray[np.int64], unit: int) -> NDArray[np.int64]:
-    """Every count rounded up to whole units."""
-    return -(-counts // unit) * unit
 
 
 def directory_bytes(directory: Directory, occupied: NDArray[np.bool_],
@@ -183,23 +178,23 @@ def read_map(directory: Directory, directory_image: bytes, slots: int, slots_ima
     Raises
     ------
     DstcError
-        If an entry leads out of the slots, or records, warp bitmaps and shape contradict each
+        If an entry does not lead to its slot, or records, warp bitmaps and shape contradict each
         other.
     """
     rows, k_tiles, first = directory.rows, directory.k_tiles, directory.warp_bytes
     image = np.frombuffer(directory_image, np.uint8).reshape(rows, directory.stride)
     entries = np.ascontiguousarray(image[:, first:first + k_tiles * ENTRY_BYTES]).view("<u8")
     flat = entries.reshape(-1)
-    place, length = ENTRY["place"], ENTRY["beats"]
-    offsets = ((flat & np.uint64(place.mask)).astype(np.int64) * GRANULE - slots)
+    length, slot, beat_bytes = ENTRY["beats"], slot_bytes(config), config.a_beat_bits // 8
+    offsets = np.arange(flat.size) * slot
     beats = ((flat & np.uint64(length.mask)) >> np.uint64(length.lsb)).astype(np.int64)
-    beat_bytes = config.a_beat_bits // 8
-    data = np.frombuffer(slots_image, np.uint8).reshape(-1, beat_bytes)
-    wrong = np.flatnonzero((offsets < 0) | (offsets % beat_bytes != 0) | (beats < 1)
-                           | (offsets + beats * beat_bytes > len(slots_image)))
+    rest = flat & ~np.uint64(length.mask)
+    wrong = np.flatnonzero((rest != ((slots + offsets) // GRANULE).astype(np.uint64))
+                           | (beats < 1) | (beats * beat_bytes > slot))
     if wrong.size:
-        raise DstcError(f"Entry {wrong[0]} of a feature map's directory must lead to its slots, "
+        raise DstcError(f"Entry {wrong[0]} of a feature map's directory must lead to its slot, "
                         f"not be {flat[wrong[0]]:#018x}")
+    data = np.frombuffer(slots_image, np.uint8).reshape(-1, beat_bytes)
     starts = np.append(0, np.cumsum(beats))
     moves = np.repeat(offsets // beat_bytes - starts[:-1], beats)
     records = TileRecords(data=data[np.arange(starts[-1]) + moves], starts=starts)

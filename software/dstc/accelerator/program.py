@@ -19,6 +19,7 @@ from ..conv.gather import gather_program
 from ..conv.geometry import ConvGeometry
 from ..conv.post import block_counts, post_words
 from ..conv.schedule import choose_columns, shared_occupancy
+from ..errors import DstcError
 from ..formats import EncodedMatrix
 from ..formats.layout import WARP_BITS, tiles_along
 from ..isa import CONTEXTS
@@ -130,7 +131,9 @@ class Program:
         DstcError
             If the address is not aligned or a stream is too long.
         """
-        PROGRAM["post"].check(address, PROGRAM.name)
+        if address % RECORD_BYTES:
+            raise DstcError(f"Address of a program must be a multiple of {RECORD_BYTES}, "
+                            f"not {address:#x}")
         at = {name: address + start if size else 0 for name, (start, size) in self.parts.items()}
         header = PROGRAM.pack(
             magic=PROGRAM_MAGIC, version=1, lowered=int(self.x_directory is not None),
