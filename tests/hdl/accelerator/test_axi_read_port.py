@@ -211,27 +211,27 @@ def test_stop_at_any_cycle(seed):
         assert got == all_of_them[:len(got)]
 
 
-# From and to in bytes of an access around a window; whether it is allowed, for 128 bits.
-WINDOW = (BASE + 0x400, BASE + 0x7FF)
-ACCESSES = [(0x400, 0x10, True), (0x3F0, 0x10, False), (0x400, 0x400, True), (0x7F0, 0x10, True),
-            (0x800, 0x10, False), (0x0, 0x10, False), (0x7F0, 0x20, False), (0x3F0, 0x20, False)]
+WINDOW = (BASE + 0x410, BASE + 0x7DF)
 
 
-@pytest.mark.parametrize("begin, length, allowed", ACCESSES)
-def test_window(begin, length, allowed):
+@pytest.mark.parametrize("begin, length, refused", [
+    # Start and length of an access, and the first of its bursts that leaves the window.
+    (0x410, 0x10, None), (0x400, 0x10, 0x400), (0x400, 0x20, 0x400), (0x410, 0x3D0, None),
+    (0x7D0, 0x10, None), (0x7E0, 0x10, 0x7E0), (0x7D0, 0x20, 0x7D0), (0x6F0, 0x200, 0x700),
+    (0x3F0, 0x30, 0x3F0), (0, 0x10, 0)])
+def test_window(begin, length, refused):
     reader = ReaderBench(128, [64, 128], window=WINDOW)
     reader.command(1, BASE + begin, length // 16)
     reader.bench.run(lambda: reader.bench.cycle == 120, 121)
     reader.run_until_quiet()
     for burst in reader.memory.bursts:
-        assert WINDOW[0] <= burst["address"] < WINDOW[1] - 16 * burst["len"]
+        assert WINDOW[0] <= burst["address"]
+        assert burst["address"] + 16 * (burst["len"] + 1) <= WINDOW[1] + 1
     fault = reader.seen[-1][1]
-    if allowed:
+    if refused is None:
         assert not fault["valid"] and len(reader.outs[1].tokens) == length // 16
     else:
-        # The first burst of the access that leaves the window.
-        refused = BASE + (begin if begin != 0x7F0 else 0x800)
-        assert fault == {"valid": 1, "code": DeviceErrorCode.ADDRESS, "address": refused}
+        assert fault == {"valid": 1, "code": DeviceErrorCode.ADDRESS, "address": BASE + refused}
 
 
 def test_window_is_of_whole_beats():
