@@ -67,7 +67,7 @@ class BurstCutter(wiring.Component):
         if self._item_bits >= bus_bits:
             return items << exact_log2(self._item_bits // bus_bits)
         lane = self.cmd.p.address[exact_log2(self._item_bits // 8):exact_log2(bus_bits // 8)]
-        return (items + lane + (1 << len(lane)) - 1) >> len(lane)
+        return (items + lane + ((1 << len(lane)) - 1)) >> len(lane)
 
     def elaborate(self, platform):
         m = Module()
