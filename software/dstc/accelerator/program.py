@@ -1,13 +1,6 @@
-"""Programs of products and of convolutions in memory: instructions and word streams of each core.
-
-A product is cut into blocks of output tiles, one for each core.  Blocks are whole rows, so that
-every directory row of the results is made by one core; results without a directory, and those
-whose directory words do not span blocks, are cut between columns too where rows alone would leave
-cores without work.
-"""
+"""Programs of products and convolutions in memory: instructions and words of each core."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,6 +16,7 @@ from ..errors import DstcError
 from ..formats import EncodedMatrix
 from ..formats.layout import WARP_BITS, tiles_along
 from ..isa import CONTEXTS
+from .grid import Block, cut_grid
 from .layout import Directory, padded, raw_tile_bytes, slot_bytes
 from .parameters import AcceleratorConfig
 from .records import (
@@ -35,8 +29,7 @@ from .records import (
     RecordSpec,
 )
 
-__all__ = ["Block", "Product", "Program", "blocks_of", "convolution_programs",
-           "product_programs"]
+__all__ = ["Product", "Program", "blocks_of", "convolution_programs", "product_programs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +58,6 @@ class Product:
     c: int | None
     result: int
     y: Directory | None
-
-
-@dataclass(frozen=True)
-class Block:
-    """Rows and columns of output tiles that one core computes."""
-
-    rows: range
-    columns: range
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -150,7 +135,8 @@ class Program:
 
 
 def product_programs(product: Product, epilogue: Epilogue, *, accelerator: AcceleratorConfig,
-                     dense: bool = False) -> list[Program]:
+                     dense: bool = False, costs: NDArray[np.int64] | None = None
+                     ) -> list[Program]:
     """Programs of a product with both operands in memory, one for each core that takes part.
 
     Parameters
@@ -161,6 +147,8 @@ def product_programs(product: Product, epilogue: Epilogue, *, accelerator: Accel
     accelerator : AcceleratorConfig
     dense : bool
         Every pair of tiles takes its full number of OHMMA.
+    costs : numpy.ndarray, optional
+        What each row of output tiles costs, for :func:`blocks_of`.
 
     Raises
     ------
@@ -173,7 +161,7 @@ def product_programs(product: Product, epilogue: Epilogue, *, accelerator: Accel
                     post=post_words(product.shape, epilogue, config, rows=block.rows,
                                     columns=block.columns),
                     gather=np.zeros(0, np.uint64), x_list=np.zeros(0, np.uint32))
-            for block in blocks_of(product, accelerator)]
+            for block in blocks_of(product, accelerator, costs)]
 
 
 def convolution_programs(product: Product, geometry: ConvGeometry, x: Directory,
@@ -214,33 +202,26 @@ def convolution_programs(product: Product, geometry: ConvGeometry, x: Directory,
     return programs
 
 
-def blocks_of(product: Product, accelerator: AcceleratorConfig) -> list[Block]:
-    """The output tiles of each core, as even as whole rows allow.
+def blocks_of(product: Product, accelerator: AcceleratorConfig,
+              costs: NDArray[np.int64] | None = None) -> list[Block]:
+    """The output tiles of each core; columns are cut between pairs, and between words of the warp
+    bitmaps that are written.
 
-    Columns are cut as well where that makes the largest block smaller, between pairs, and between
-    words of the warp bitmaps that are written.
+    Parameters
+    ----------
+    product : Product
+    accelerator : AcceleratorConfig
+    costs : numpy.ndarray, optional
+        ``int64[rows of output tiles]``: what each costs, in any unit; 1 without.
     """
     config = accelerator.core
     rows = tiles_along(product.shape[0], config.tile_m)
     columns = tiles_along(product.shape[1], config.tile_n)
     step = CONTEXTS
     if product.y is not None:
-        # Columns whose records begin a word of the warp bitmap, and a pair.
+        # The records of the column begin a word of the warp bitmap.
         step = int(np.lcm(np.lcm(WARP_BITS, config.channel_blocks) // config.channel_blocks, step))
-    groups = tiles_along(columns, step)
-    shapes = [(down, across) for across in range(1, min(groups, accelerator.cores) + 1)
-              for down in range(1, min(rows, accelerator.cores // across) + 1)]
-    down, across = min(shapes, key=lambda shape: (
-        tiles_along(rows, shape[0]) * min(columns, tiles_along(groups, shape[1]) * step),
-        shape[1], shape[0]))
-    return [Block(row_part, range(group.start * step, min(group.stop * step, columns)))
-            for row_part in _shares(rows, down) for group in _shares(groups, across)]
-
-
-def _shares(count: int, parts: int) -> list[range]:
-    """Neighbouring ranges whose lengths differ by one at most."""
-    cuts = [count * part // parts for part in range(parts + 1)]
-    return [range(start, stop) for start, stop in pairwise(cuts)]
+    return cut_grid((rows, columns), accelerator.cores, step, costs)
 
 
 def _instructions(product: Product, block: Block, shared: int, dense: bool, config: Config

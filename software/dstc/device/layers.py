@@ -16,6 +16,7 @@ from ..conv.lowering import weight_matrix
 from ..errors import DstcError
 from ..formats import EncodedMatrix, encode
 from ..program import MODES
+from ..skiprule import ohmma_per_tile
 from .task import TaskBuilder
 
 __all__ = ["add_gemm", "add_layer", "is_product", "require_accumulators"]
@@ -58,8 +59,12 @@ def add_gemm(builder: TaskBuilder, a: EncodedMatrix, b: EncodedMatrix, c: NDArra
     product = Product(shape=shape, a=builder.operand("A", a), b=builder.operand("B", b),
                       c=None if c is None else builder.accumulators("C", c),
                       result=builder.raw("d", shape).region.address, y=None)
-    builder.job("d", product_programs(product, Epilogue(), accelerator=accelerator,
-                                      dense=mode == "dense"))
+    config, dense = accelerator.core, mode == "dense"
+    # A tile takes its OHMMA, and its results the port in any case.
+    tiles = config.c_beats + (0 if dense else ohmma_per_tile(a, b, config))
+    costs = np.broadcast_to(tiles, (a.outer_tiles, b.outer_tiles)).sum(axis=1)
+    builder.job("d", product_programs(product, Epilogue(), accelerator=accelerator, dense=dense,
+                                      costs=costs))
 
 
 def is_product(geometry: ConvGeometry) -> bool:

@@ -52,6 +52,27 @@ def test_blocks_are_all_tiles_once(rows, columns, cores, raw):
         assert len(words) == len(set(words))
 
 
+@pytest.mark.parametrize("costs, stops", [
+    ([1] * 7, [2, 4, 7]), ([9, 1, 1, 1, 1, 1, 1], [1, 4, 7]), ([1, 1, 1, 1, 1, 1, 9], [5, 6, 7]),
+    ([0] * 7, [1, 2, 7]), ([5, 5, 5], [1, 2, 3])])
+def test_rows_that_cost_more(costs, stops):
+    """Cores share what rows cost; each has one at least."""
+    blocks = blocks_of(product((8 * len(costs), 8)), AcceleratorConfig(core=TINY, cores=3),
+                       np.array(costs))
+    assert [block.rows.stop for block in blocks] == stops
+    assert [block.rows.start for block in blocks] == [0, *stops[:-1]]
+
+
+@given(costs=st.lists(st.integers(0, 50), min_size=1, max_size=30), cores=st.integers(1, 4))
+def test_shares_are_even(costs, cores):
+    """No share is further from the mean than the dearest row."""
+    blocks = blocks_of(product((8 * len(costs), 8)), AcceleratorConfig(core=TINY, cores=cores),
+                       np.array(costs))
+    sums = [sum(costs[row] for row in block.rows) for block in blocks]
+    assert [row for block in blocks for row in block.rows] == list(range(len(costs)))
+    assert max(sums) <= sum(costs) / len(blocks) + max(costs)
+
+
 def test_instructions():
     """Two rows of three column tiles: a pair and a single one in each."""
     program, = product_programs(product((16, 24)), Epilogue(),
