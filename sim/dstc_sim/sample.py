@@ -38,7 +38,8 @@ def write_sample(folder: Path, emitted: Emitted, config: Config, seed: int) -> l
     totals = totals_of(job)
     write_inputs(folder, job)
     expected = result_beats(matmul(a, b, c), config)
-    texts = {"bench.v": bench_text(emitted.name, config, max(totals.values()), totals=totals),
+    texts = {"bench.v": bench_text(emitted.name, config, max(totals.values()), totals=totals,
+                                   axis=emitted.manifest["component"] == "StreamCore"),
              "expected.hex": d_lines(expected, config)}
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="ascii")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dstc.config import Config
 
-from .runs import MAX_CYCLES, QUIET_LIMIT, STREAMS, CoreJob, Stall
+from .runs import COUNTERS, MAX_CYCLES, QUIET_LIMIT, STREAMS, CoreJob, Stall
 
 __all__ = ["FILES", "bench_text", "d_lines", "plus_arguments", "totals_of", "write_inputs"]
 
@@ -44,7 +44,7 @@ module bench;
 
   {top} dut (
 {connections},
-    .clk(clk), .rst(rst), .resume(1'b0), .status(status), .counters(counters)
+    .clk(clk), .rst(rst), .resume(1'b0), {observed}
   );
 
   // splitmix64; a threshold of 0 takes no number.
@@ -181,6 +181,11 @@ REPORT = """\
       $fwrite(end_file, "{name} %0d %b%b\\n", {name}_next, {name}_ready, {name}_valid);"""
 WITHDRAW = """\
       {name}_valid = 1'b0;"""
+CORE_STREAMS = ",\n".join(f"    .{name}__payload({name}_payload), .{name}__valid({name}_valid), "
+                          f".{name}__ready({name}_ready)" for name in STREAMS)
+CORE_OBSERVED = ".status(status), .counters(counters)"
+LASTS = "abd"
+"""Streams whose top bit is ``last``."""
 DUMP = """
   initial begin
     $dumpfile("trace.vcd");
@@ -190,7 +195,7 @@ DUMP = """
 
 
 def bench_text(top: str, config: Config, depth: int, *, totals: dict[str, int] | None = None,
-               trace: bool = False) -> str:
+               trace: bool = False, axis: bool = False) -> str:
     """The bench for a core.
 
     Parameters
@@ -205,6 +210,8 @@ def bench_text(top: str, config: Config, depth: int, *, totals: dict[str, int] |
         Beats of each stream where no plus argument says otherwise; 0 by default.
     trace : bool
         Whether to write ``trace.vcd``.
+    axis : bool
+        The module is ``stream_core``, with AXI4-Stream ports, not ``core``.
     """
     totals = totals or {}
     sources = STREAMS[:-1]
@@ -215,15 +222,32 @@ def bench_text(top: str, config: Config, depth: int, *, totals: dict[str, int] |
         return "\n".join(template.format(name=name, high=highs[name], file=FILES.get(name),
                                          total=totals.get(name, 0)) for name in names)
 
-    connections = ",\n".join(f"    .{name}__payload({name}_payload), .{name}__valid({name}_valid), "
-                             f".{name}__ready({name}_ready)" for name in STREAMS)
+    connections, observed = _axis_ports(highs) if axis else (CORE_STREAMS, CORE_OBSERVED)
     return BENCH.format(
-        top=top, depth=depth, connections=connections, max_cycles=MAX_CYCLES,
+        top=top, depth=depth, connections=connections, observed=observed, max_cycles=MAX_CYCLES,
         quiet_limit=QUIET_LIMIT, declarations=f"{each(DECLARE)}\n{each(DECLARE_D, ('d',))}",
         readies=", ".join(f"{name}_ready" for name in sources),
         setup=f"{each(SETUP, STREAMS)}\n{each(READ)}", drive=each(DRIVE), fires=each(FIRES),
         taken=each(TAKEN), report=each(REPORT, STREAMS), withdraw=each(WITHDRAW),
         dump=DUMP if trace else "")
+
+
+def _axis_ports(highs: dict[str, int]) -> tuple[str, str]:
+    """Connections of the streams of ``stream_core``, and of its status and counters."""
+    lines = []
+    for name in STREAMS:
+        port, high = f"{'m' if name == 'd' else 's'}_axis_{name}", highs[name]
+        data = f"{name}_payload"
+        if name in LASTS:
+            lines.append(f"    .{port}_tlast({data}[{high}])")
+            data += f"[{high - 1}:0]"
+        lines.append(f"    .{port}_tdata({data}), .{port}_tvalid({name}_valid), "
+                     f".{port}_tready({name}_ready)")
+    status = ("busy(status[0])", "halted(status[1])", "error(status[2])",
+              "error_code(status[6:3])", "error_address(status[38:7])")
+    counters = (f"counter_{name}(counters[{48 * n + 47}:{48 * n}])"
+                for n, name in enumerate(COUNTERS))
+    return ",\n".join(lines), ",\n    ".join(f".{each}" for each in (*status, *counters))
 
 
 def totals_of(job: CoreJob) -> dict[str, int]:
