@@ -63,7 +63,7 @@ class Copier(wiring.Component):
         m = Module()
         beats = BURST_BYTES * 8 // self.data_bits
         registers = [Signal(32, name=f"register{n}") for n in range(8)]
-        source, destination, count, flaw = registers[:4]
+        flaw = registers[FLAW // 4]
         start = Signal()
         self._registers(m, registers, start)
         m.submodules.buffer = buffer = Memory(shape=self.data_bits, depth=2 * beats, init=[])
@@ -73,17 +73,7 @@ class Copier(wiring.Component):
         sent, open_writes = Signal(range(beats)), Signal(8)
         second = Signal()
         m.d.sync += toggle.eq(~toggle)
-        offset = (step << 9) + (half << 8)
-        for channel, base in (("ar", source), ("aw", destination)):
-            m.d.comb += [
-                getattr(self, f"m_axi_{channel}addr").eq(
-                    base + offset + Mux((flaw == Flaw.CROSSING) & (channel == "ar"), 16, 0)
-                    + ((toggle & (flaw == Flaw.CHANGING)) << 20)),
-                getattr(self, f"m_axi_{channel}len").eq(beats - 1),
-                getattr(self, f"m_axi_{channel}size").eq(
-                    (self.data_bits // 8).bit_length() - 1 - (flaw == Flaw.NARROW)),
-                getattr(self, f"m_axi_{channel}burst").eq(1),
-                getattr(self, f"m_axi_{channel}cache").eq(Mux(flaw == Flaw.UNCACHED, 0, 3))]
+        self._addresses(m, registers, (step << 9) + (half << 8), toggle, beats)
         m.d.comb += [
             self.m_axi_arid.eq(Mux(half, 0x12, 0x01)),
             self.m_axi_awid.eq(half << 4 | (flaw == Flaw.STRAY)),
@@ -103,6 +93,29 @@ class Copier(wiring.Component):
         m.d.sync += open_writes.eq(open_writes + issued - self.m_axi_bvalid)
         error = Mux(self.m_axi_rvalid, self.m_axi_rresp, self.m_axi_bresp & self.m_axi_bvalid.
                     replicate(2))
+        self._sequence(m, registers, start, step, half, toggle, got, sent, open_writes)
+        with m.If((self.m_axi_rvalid | self.m_axi_bvalid) & error.any()):
+            m.d.sync += [registers[START // 4].eq(Cat(1, error)), self.irq.eq(1)]
+        return m
+
+    def _addresses(self, m, registers, offset, toggle, beats):
+        """What both channels of addresses carry, but for the ID."""
+        source, destination, _, flaw = registers[:4]
+        for channel, base in (("ar", source), ("aw", destination)):
+            m.d.comb += [
+                getattr(self, f"m_axi_{channel}addr").eq(
+                    base + offset + Mux((flaw == Flaw.CROSSING) & (channel == "ar"), 16, 0)
+                    + ((toggle & (flaw == Flaw.CHANGING)) << 20)),
+                getattr(self, f"m_axi_{channel}len").eq(beats - 1),
+                getattr(self, f"m_axi_{channel}size").eq(
+                    (self.data_bits // 8).bit_length() - 1 - (flaw == Flaw.NARROW)),
+                getattr(self, f"m_axi_{channel}burst").eq(1),
+                getattr(self, f"m_axi_{channel}cache").eq(Mux(flaw == Flaw.UNCACHED, 0, 3))]
+
+    def _sequence(self, m, registers, start, step, half, toggle, got, sent, open_writes):
+        """One step after the other."""
+        count, flaw = registers[2:4]
+        beats = BURST_BYTES * 8 // self.data_bits
         with m.FSM():
             with m.State("IDLE"), m.If(start):
                 m.d.sync += [step.eq(0), half.eq(0), self.irq.eq(0)]
@@ -135,9 +148,6 @@ class Copier(wiring.Component):
                 with m.If(step + 1 == count):
                     m.d.sync += self.irq.eq(1)
                     m.next = "IDLE"
-        with m.If((self.m_axi_rvalid | self.m_axi_bvalid) & error.any()):
-            m.d.sync += [registers[START // 4].eq(Cat(1, error)), self.irq.eq(1)]
-        return m
 
     def _registers(self, m, registers, start):
         """The AXI4-Lite side: eight registers, one access at a time."""
