@@ -6,14 +6,14 @@ from tb.lib.bench import bench_test
 
 @bench_test
 async def structured_products(bench):
-    await products(bench, structured=True)
+    await products(bench)
 
 
 @bench_test
 async def structured_reset(bench):
-    await reset(bench, structured=True)
+    await reset(bench)
 
 
 @bench_test
 async def structured_full_speed(bench):
-    await full_speed(bench, structured=True)
+    await full_speed(bench)

@@ -10,7 +10,8 @@ from .lib.units import UNITS
 # Units with a bench of their own name; those without it share one.
 BENCH = {"multiplier": "arith", "adder": "arith", "operand_buffer_a": "operand_buffer",
          "operand_buffer_b": "operand_buffer", "read_channel_narrow": "read_channel",
-         "read_channel_wide": "read_channel"}
+         "read_channel_wide": "read_channel", "dense_twin_fused": "dense_twin",
+         "structured_twin_fused": "structured_twin"}
 # Four-state with the shipped text and with X in every register, two-state with random registers.
 USUAL = (("tiny", "icarus", "initial"), ("tiny", "icarus", "unknown"),
          ("small", "verilator", "unknown"))
@@ -29,6 +30,7 @@ CORE = (*USUAL, ("tiny", "verilator", "unknown"), ("paper", "verilator", "unknow
         ("paper-int8", "verilator", "unknown"),
         *((f"tiny-{name}", "icarus", "initial") for name in FLOATS),
         *((f"tiny-{name}", "verilator", "unknown") for name in FLOATS))
+TWIN = (("tiny", "icarus", "unknown"), ("tiny-int8", "icarus", "initial"))
 # Units that do not run on the usual three.
 INSTEAD = {
     "core": CORE,
@@ -40,9 +42,10 @@ INSTEAD = {
     "read_channel_wide": (("tiny-x1-64", "icarus", "unknown"),),
     "read_port": (("tiny-x1-128", "icarus", "unknown"), ("tiny-x1-64", "verilator", "unknown")),
     "write_port": (("tiny-x1-128", "icarus", "unknown"), ("tiny-x1-64", "verilator", "unknown")),
-    **dict.fromkeys(("dense_twin", "structured_twin"),
-                    (("tiny", "icarus", "unknown"), ("tiny-int8", "icarus", "initial"),
-                     ("small", "verilator", "unknown"))),
+    "dense_twin": (*TWIN, ("small", "verilator", "unknown")),
+    "structured_twin": TWIN,
+    "dense_twin_fused": TWIN[:1],
+    "structured_twin_fused": (TWIN[0], ("tiny", "verilator", "unknown")),
 }
 CASES = [Case(unit, BENCH.get(unit, unit), *where)
          for unit in reversed(UNITS)        # the largest first: they take longest

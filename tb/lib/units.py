@@ -89,6 +89,8 @@ UNITS = {
     "stream_core": Unit("dstc_hdl.stream_core", "StreamCore"),
     "dense_twin": Unit("dstc_hdl.twin", "DenseCore"),
     "structured_twin": Unit("dstc_hdl.twin", "StructuredCore"),
+    "dense_twin_fused": Unit("dstc_hdl.twin", "FusedDenseCore"),
+    "structured_twin_fused": Unit("dstc_hdl.twin", "FusedStructuredCore"),
     "core": Unit("dstc_hdl.core", "Core"),
     "accelerator": Unit("dstc_hdl.accelerator.top", "Accelerator"),
 }

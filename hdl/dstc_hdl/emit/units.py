@@ -19,6 +19,8 @@ UNITS = {
     "stream_core": ("dstc_hdl.stream_core", "StreamCore"),
     "dense_twin": ("dstc_hdl.twin.core", "DenseCore"),
     "structured_twin": ("dstc_hdl.twin.core", "StructuredCore"),
+    "dense_twin_fused": ("dstc_hdl.twin.core", "FusedDenseCore"),
+    "structured_twin_fused": ("dstc_hdl.twin.core", "FusedStructuredCore"),
 }
 """Unit name to module and class.  Each class is made from a configuration alone: the accelerator
 from an ``AcceleratorConfig``, the others from a ``Config``."""

@@ -11,13 +11,13 @@ from ..layouts import beat_layout
 from ..tile_port import CLoad, Drain
 from .accumulators import BlockAccumulators
 from .control import JobControl
-from .dot import dot_class, element_layout
-from .layouts import block_layout, job_layout
+from .dot import dot_class
+from .layouts import block_layout, element_layout, job_layout
 from .selected_dot import SelectedDot
 from .sequencer import BlockSequencer
 from .tile_buffer import TileBuffer
 
-__all__ = ["DenseCore", "StructuredCore"]
+__all__ = ["DenseCore", "FusedDenseCore", "FusedStructuredCore", "StructuredCore"]
 
 
 class TwinCore(wiring.Component):
@@ -46,6 +46,16 @@ class TwinCore(wiring.Component):
     def config(self):
         """The configuration."""
         return self._config
+
+    @property
+    def twin(self):
+        """The shape of the core."""
+        return self._twin
+
+    @property
+    def numerics(self):
+        """What it computes, one of :data:`dstc.twin.NUMERICS`."""
+        return self._numerics
 
     @property
     def latency(self):
@@ -198,3 +208,17 @@ class StructuredCore(TwinCore):
 
     def __init__(self, config, numerics="exact"):
         super().__init__(config, numerics, structured=True)
+
+
+class FusedDenseCore(DenseCore):
+    """The dense twin with fused dot products, made from a configuration alone."""
+
+    def __init__(self, config):
+        super().__init__(config, "fused")
+
+
+class FusedStructuredCore(StructuredCore):
+    """The 2:4 structured core with fused dot products, made from a configuration alone."""
+
+    def __init__(self, config):
+        super().__init__(config, "fused")

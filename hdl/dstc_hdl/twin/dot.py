@@ -1,49 +1,18 @@
 """Dot products of four elements, added to an accumulator."""
 
-from typing import NamedTuple
-
 from amaranth import *
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import wiring
 
 from dstc.twin.shape import DOT
 
 from ..arith import MULTIPLIER_LATENCY, make_adder, make_multiplier
 from ..arith.pipeline import cut
+from .fused_dot import FusedDot
+from .layouts import DotTiming, dot_signature
 
-__all__ = ["ChainedDot", "DotTiming", "IntDot", "dot_class", "dot_signature", "element_layout"]
+__all__ = ["ChainedDot", "IntDot", "dot_class"]
 
 MINUS_ZERO = 0x80000000
-
-
-class DotTiming(NamedTuple):
-    """When a dot-product unit takes and gives what.
-
-    Attributes
-    ----------
-    skew : int
-        Cycles between an element and the next one of the same dot product.
-    acc_at : int
-        Cycles from element 0 to the accumulator.
-    latency : int
-        Cycles from the accumulator to the sum.
-    """
-
-    skew: int
-    acc_at: int
-    latency: int
-
-
-def element_layout(config):
-    """An element and whether it is a zero, of either sign."""
-    return data.StructLayout({"value": config.element_bits, "zero": 1})
-
-
-def dot_signature(config):
-    """Members of every dot-product unit."""
-    elements = data.ArrayLayout(element_layout(config), DOT)
-    return {"a": In(elements), "b": In(elements), "acc": In(config.acc_bits),
-            "o": Out(config.acc_bits)}
 
 
 def dot_class(config, numerics):
@@ -61,7 +30,9 @@ def dot_class(config, numerics):
         Made from ``config``, with the members of :func:`dot_signature`; its class method
         ``timing(config)`` gives the :class:`DotTiming`.
     """
-    return ChainedDot if config.format.is_float else IntDot
+    if not config.format.is_float:
+        return IntDot
+    return FusedDot if numerics == "fused" else ChainedDot
 
 
 class ChainedDot(wiring.Component):

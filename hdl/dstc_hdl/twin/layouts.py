@@ -1,12 +1,16 @@
 """Payload layouts of the inner-product cores."""
 
-from amaranth.lib import data
+from typing import NamedTuple
 
-from dstc.twin.shape import TwinShape
+from amaranth.lib import data
+from amaranth.lib.wiring import In, Out
+
+from dstc.twin.shape import DOT, TwinShape
 
 from ..layouts import address_bits
 
-__all__ = ["JOB_COUNT_BITS", "block_layout", "job_layout", "row_bits"]
+__all__ = ["JOB_COUNT_BITS", "DotTiming", "block_layout", "dot_signature", "element_layout",
+           "job_layout", "row_bits"]
 
 JOB_COUNT_BITS = 16
 
@@ -36,3 +40,33 @@ def block_layout(config):
 def row_bits(twin: TwinShape, side: str) -> int:
     """Bits of the number of a row of a tile buffer."""
     return address_bits(twin.k_blocks * (twin.row_blocks if side == "A" else twin.col_blocks))
+
+
+class DotTiming(NamedTuple):
+    """When a dot-product unit takes and gives what.
+
+    Attributes
+    ----------
+    skew : int
+        Cycles between an element and the next one of the same dot product.
+    acc_at : int
+        Cycles from element 0 to the accumulator.
+    latency : int
+        Cycles from the accumulator to the sum.
+    """
+
+    skew: int
+    acc_at: int
+    latency: int
+
+
+def element_layout(config):
+    """An element and whether it is a zero, of either sign."""
+    return data.StructLayout({"value": config.element_bits, "zero": 1})
+
+
+def dot_signature(config):
+    """Members of every dot-product unit."""
+    elements = data.ArrayLayout(element_layout(config), DOT)
+    return {"a": In(elements), "b": In(elements), "acc": In(config.acc_bits),
+            "o": Out(config.acc_bits)}

@@ -7,7 +7,8 @@ from amaranth.lib.wiring import In, Out
 from dstc.twin.shape import DOT, GROUP, INDEX_BITS
 
 from ..select import select
-from .dot import dot_class, element_layout
+from .dot import dot_class
+from .layouts import element_layout
 
 __all__ = ["SelectedDot"]
 

@@ -10,6 +10,7 @@ from unit_bench import CONFIGS
 
 from dstc.errors import DstcError
 from dstc.golden import matmul
+from dstc.twin.fused import fused_matmul
 from dstc_hdl.twin import DenseCore, StructuredCore
 
 TINY = CONFIGS["tiny"]
@@ -21,7 +22,8 @@ SHAPES = {
 }
 
 
-def check(config, shape, *, structured=False, wild=False, with_c=True, seed=0, **stalls):
+def check(config, shape, *, structured=False, numerics="exact", wild=False, with_c=True, seed=0,
+          **stalls):
     rng = np.random.default_rng(seed)
     m, n, k = shape
     a = random_operand(config, rng, (m, k), wild=wild)
@@ -29,8 +31,9 @@ def check(config, shape, *, structured=False, wild=False, with_c=True, seed=0, *
     if structured:
         b = structure(b, rng)
     c = random_c(config, rng, (m, n), wild=wild) if with_c else None
-    done = run(config, a, b, c, structured=structured, seed=seed, **stalls)
-    np.testing.assert_array_equal(done.result.view(np.uint32), matmul(a, b, c).view(np.uint32))
+    done = run(config, a, b, c, structured=structured, numerics=numerics, seed=seed, **stalls)
+    want = matmul(a, b, c) if numerics == "exact" else fused_matmul(a, b, c, structured=structured)
+    np.testing.assert_array_equal(done.result.view(np.uint32), want.view(np.uint32))
     assert len(done.issues) == done.job.cycles
     return done
 
@@ -42,6 +45,17 @@ def test_products(name, structured):
     config = SHAPES[name]
     depth = config.tile_k * (2 if structured else 1)
     check(config, (config.tile_m + 3, config.tile_n, depth + 5), structured=structured)
+
+
+@pytest.mark.parametrize("structured", [False, True], ids=["dense", "structured"])
+@pytest.mark.parametrize("element", ["fp16", "bf16"])
+def test_fused(element, structured):
+    """One rounding for each dot product."""
+    check(TINY.replace(element=element), (9, 8, 13), structured=structured, numerics="fused",
+          wild=True, seed=6, p=.8, p_d=.8)
+    done = check(TINY, (8, 8, 8), structured=structured, numerics="fused")
+    assert done.latency == 1 + 1 + 4 + 1
+    assert done.d[-1] == done.issues[-1] + done.latency + TINY.c_beats
 
 
 @pytest.mark.parametrize("structured", [False, True], ids=["dense", "structured"])
