@@ -1,0 +1,1 @@
+"""Area and timing of emitted Verilog in standard cells."""

