@@ -1,0 +1,1 @@
+"""Faults of program, data and bus, what each must lead to, and a campaign that injects them."""
