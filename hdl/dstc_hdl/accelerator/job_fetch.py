@@ -45,6 +45,7 @@ class JobFetch(wiring.Component):
     i : ``In(stream.Signature(64))``
     o : ``Out(stream.Signature(job_layout(acc)))``
     bus : ``Out(ReadSignature(acc))``
+        The IDs of the data do not matter.
     window_first, window_last : ``In(48)``
     timeout : ``In(32)``
         In cycles; 0: for ever.
@@ -75,7 +76,9 @@ class JobFetch(wiring.Component):
         m.submodules.port = port = ReadPort(self._acc, 1)
         wiring.connect(m, channel.burst, port.bursts[0])
         wiring.connect(m, port.data[0], channel.r)
-        wiring.connect(m, port.bus, wiring.flipped(self.bus))
+        wiring.connect(m, port.bus.ar, wiring.flipped(self.bus.ar))
+        wiring.connect(m, wiring.flipped(self.bus.r), port.bus.r)
+        m.d.comb += port.bus.r.p.id.eq(0)
         m.d.comb += [port.window_first.eq(self.window_first),
                      port.window_last.eq(self.window_last),
                      port.stop.eq(self.stop), self.quiet.eq(port.quiet)]
