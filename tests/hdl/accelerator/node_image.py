@@ -4,10 +4,13 @@ import numpy as np
 
 from dstc.accelerator.records import ENTRY, PROGRAM, PROGRAM_MAGIC, TILES, TILES_OPCODE
 from dstc.beats import TileRecords, encoded_records, result_beats, result_matrix, tile_records
+from dstc.conv import encode_map, weight_matrix
+from dstc.conv.featuremap import map_matrix
+from dstc.conv.program import conv_job
 from dstc.conv.words import pack
 from dstc.formats import encode
 
-__all__ = ["Directory", "Image", "Product", "row_stride", "warp_part"]
+__all__ = ["Convolution", "Directory", "Image", "Product", "row_stride", "tiles", "warp_part"]
 
 SLOT = 64
 
@@ -111,71 +114,67 @@ def tiles(**fields):
                       | fields)
 
 
-class Product:
-    """A matrix product in memory.
+class Job:
+    """Output tiles of a matrix in memory, and the instructions for them.
 
     Parameters
     ----------
     image : Image
-    a, b : numpy.ndarray
-        Of the element type.
+    shape : pair of int
+    b : Directory
+        Of the B tiles.
     c : numpy.ndarray or None
         Accumulators.
-    pair, dense, raw, relu : bool
+    raw : bool
+        Results are accumulators; otherwise records.
+    columns : int
+        1, or 2 for pairs where there are two.
+    a : Directory, optional
+        Of the A tiles; none in a lowered program.
+    dense : bool
     """
 
-    def __init__(self, image, a, b, c=None, *, pair=False, dense=False, raw=True, relu=False):
+    def __init__(self, image, shape, b, c, *, raw, columns, a=None, dense=False):
         config = image.config
-        self.image, self.config, self.shape = image, config, (a.shape[0], b.shape[1])
-        self.raw = raw
-        encoded = encode(a, "A", config), encode(b, "B", config)
-        self.a, self.b = (image.operand(each) for each in encoded)
-        self.rows, self.cols = (each.outer_tiles for each in encoded)
+        self.image, self.config, self.shape, self.raw = image, config, shape, raw
+        self.a, self.b, self.dense = a, b, dense
+        self.rows, self.cols = -(-shape[0] // config.tile_m), b.rows
         self.tile_bytes = config.c_beats * config.c_beat_bits // 8
         self.c = 0 if c is None else image.put(result_beats(c, config))
-        self.blocks = -(-b.shape[1] // config.tile_k)
+        self.blocks = -(-shape[1] // config.tile_k)
         elements = config.tile_m * config.tile_k
         longest = -(-elements // config.a_beat_bits) + elements // config.a_beat_values
         self.slot = -(-longest * config.a_beat_bits // 8 // SLOT) * SLOT
         if raw:
-            self.result = image.room(self.rows * self.cols * self.tile_bytes)
-            self.y = Directory(0, 0, 0)
+            self.result, self.y = image.room(self.rows * self.cols * self.tile_bytes), None
         else:
             self.result = image.room(self.rows * self.blocks * self.slot, SLOT)
             size = self.rows * row_stride(self.blocks)
             self.y = Directory(image.room(size), self.rows, self.blocks)
             image.write(self.y.address, bytes(size))
-        self.instructions, self.post = [], []
-        step = 2 if pair else 1
-        for row in range(self.rows):
-            for col in range(0, self.cols, step):
-                columns = range(col, min(col + step, self.cols))
-                self._tiles(row, columns, dense=dense, relu=relu)
+        self.instructions = [
+            self._tiles(row, range(col, min(col + columns, self.cols)))
+            for row in range(self.rows) for col in range(0, self.cols, columns)]
 
-    def _tiles(self, row, columns, dense, relu):
-        config = self.config
-        counts = [min(config.channel_blocks, self.blocks - col * config.channel_blocks)
-                  for col in columns]
-        tile = row * self.cols + columns[0]
-        first = columns[0] * config.channel_blocks
-        fields = {"pair": len(columns) - 1, "dense": dense, "load_c": self.c > 0, "raw": self.raw,
-                  "ktiles": self.a.k_tiles, "a": self.a.row(row), "b": self.b.row(columns[0])}
+    def block_counts(self, columns):
+        """Records of each of some columns of result tiles."""
+        most = self.config.channel_blocks
+        return [min(most, self.blocks - col * most) for col in columns]
+
+    def _tiles(self, row, columns):
+        tile, counts = row * self.cols + columns[0], self.block_counts(columns)
+        fields = {"pair": len(columns) - 1, "dense": self.dense, "load_c": self.c > 0,
+                  "raw": self.raw, "ktiles": self.b.k_tiles, "b": self.b.row(columns[0])}
+        if self.a:
+            fields["a"] = self.a.row(row)
         if self.c:
             fields["c"] = self.c + tile * self.tile_bytes
         if self.raw:
-            fields["result"] = self.result + tile * self.tile_bytes
-        else:
-            fields |= {"result": self.result + (row * self.blocks + first) * self.slot,
-                       "y": self.y.row(row), "y_ktiles": self.blocks, "y_first": first,
-                       "blocks0": counts[0], "blocks1": counts[1] if len(counts) > 1 else 0}
-        self.instructions.append(tiles(**fields))
-        rows = min(config.tile_m, self.shape[0] - row * config.tile_m)
-        self.post += [pack(config, "POST", relu=int(relu), raw=int(self.raw), bias=0, params=0,
-                           rows=rows, blocks=1 if self.raw else count) for count in counts]
-
-    def program(self, **changes):
-        """Its program in memory; the address."""
-        return self.image.program(self.instructions, self.post, **changes)
+            return tiles(**fields, result=self.result + tile * self.tile_bytes)
+        first = columns[0] * self.config.channel_blocks
+        return tiles(**fields, result=self.result + (row * self.blocks + first) * self.slot,
+                     y=self.y.row(row), y_ktiles=self.blocks, y_first=first,
+                     blocks0=counts[0], blocks1=counts[1] if len(counts) > 1 else 0)
 
     def raw_result(self):
         """What is in memory as D."""
@@ -203,3 +202,50 @@ class Product:
             full = np.diff(encoded.offsets)[row * self.blocks:(row + 1) * self.blocks] > 0
             assert bits == sum(int(each) << k for k, each in enumerate(full))
         return encoded.decode()
+
+    @property
+    def result_array(self):
+        """Accumulators or elements."""
+        return self.raw_result() if self.raw else self.map_result()
+
+
+class Product(Job):
+    """A matrix product of arrays of the element type; other parameters as of :class:`Job`."""
+
+    def __init__(self, image, a, b, c=None, *, raw=True, columns=1, dense=False, relu=False):
+        config = image.config
+        encoded = [encode(matrix, side, config) for matrix, side in ((a, "A"), (b, "B"))]
+        a_tiles, b_tiles = (image.operand(each) for each in encoded)
+        super().__init__(image, (a.shape[0], b.shape[1]), b_tiles, c, raw=raw, columns=columns,
+                         a=a_tiles, dense=dense)
+        self.post = []
+        for row in range(self.rows):
+            rows = min(config.tile_m, self.shape[0] - row * config.tile_m)
+            self.post += [pack(config, "POST", relu=int(relu), raw=int(raw), bias=0, params=0,
+                               rows=rows, blocks=1 if raw else count)
+                          for count in self.block_counts(range(self.cols))]
+
+    def program(self, **changes):
+        """Its program in memory; the address."""
+        return self.image.program(self.instructions, self.post, **changes)
+
+
+class Convolution(Job):
+    """A convolution of a feature map; ``columns`` as of :func:`dstc.conv.program.conv_job`."""
+
+    def __init__(self, image, x, w, geometry, epilogue, c=None, *, columns=1):
+        config = image.config
+        encoded = encode_map(x, config)
+        weights = encode(weight_matrix(w, geometry), "B", config)
+        self.job = conv_job(tile_records(encoded, config), weights, geometry, epilogue,
+                            columns=columns, config=config)
+        self.x = image.operand(encoded)
+        super().__init__(image, (geometry.positions, geometry.outputs), image.operand(weights),
+                         None if c is None else map_matrix(c), raw=epilogue.raw, columns=columns)
+        self.x_list = [(self.x.entry(*divmod(int(n), encoded.k_tiles)) - self.x.address) // 8
+                       for n in self.job.x.order]
+
+    def program(self, **changes):
+        """Its program in memory; the address."""
+        return self.image.program(self.instructions, self.job.post, self.job.gather, self.x_list,
+                                  self.x.address, **changes)
