@@ -4,6 +4,7 @@ from amaranth import Cat, Const, Signal
 
 from dstc.accelerator.parameters import BURST_BYTES
 from dstc.accelerator.records import ADDRESS_BITS
+from dstc_hdl.accelerator.axi import burst_layout
 
 from .binding import Design
 from .harness import Harness
@@ -153,13 +154,7 @@ def write_port(component, acc):
         yield follows[:bits] == 0
         queue = cutter.part("bursts", "queue")
         for n in range(queue.component.depth):
-            yield harness.in_block(component_view(queue.word("storage", n)))
+            yield harness.in_block(burst_layout()(queue.word("storage", n)))
 
     harness.tie(counts, cuts)
     return harness
-
-
-def component_view(word):
-    """A word of the queue of bursts, as what it is."""
-    from dstc_hdl.accelerator.axi import burst_layout
-    return burst_layout()(word)

@@ -3,7 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from dstc.accelerator.parameters import BURST_BYTES
 from dstc.config import get_config
+from dstc_hdl.accelerator.read_channel import ReadChannel
+from dstc_hdl.accelerator.read_port import ReadPort
+from dstc_hdl.accelerator.write_port import WritePort
 from dstc_hdl.accumulator import AccumulatorBank, hazard_distance
 from dstc_hdl.array import MultiplierLane
 from dstc_hdl.bank_picker import BankPicker
@@ -12,11 +16,15 @@ from dstc_hdl.core import QUEUE
 from dstc_hdl.stream import StreamQueue
 
 from .accumulation import Accumulation
+from .bus_port import read_port, write_port
 from .collector import Collector
 from .harness import Harness
+from .read_channel import read_channel
 from .stream_queue import stream_queue
+from .write_order import WriteOrder
 
-__all__ = ["Proof", "accumulation", "all_proofs", "collector", "queue", "quick_proofs", "shape"]
+__all__ = ["Bus", "Proof", "accumulation", "all_proofs", "channel", "collector", "order", "queue",
+           "quick_proofs", "reads", "shape", "writes"]
 
 ADDER_LATENCIES = (1, 2, 3, 4)
 WIDTH = 4       # bits of a queue's payload; a queue does not look at it
@@ -30,6 +38,28 @@ class Proof:
 
     name: str
     make: Callable[[], Harness]
+
+
+@dataclass(frozen=True)
+class Bus:
+    """What the units of the memory side ask of an accelerator, for a bus of any width.
+
+    An accelerator has 64 or 128 bits.  A wider bus has shorter bursts, and so less to hold: the
+    units are the same, their proofs are quicker.
+    """
+
+    data_bits: int
+    address_bits: int = 40
+
+    @property
+    def data_bytes(self) -> int:
+        """Bytes of a beat."""
+        return self.data_bits // 8
+
+    @property
+    def burst_beats(self) -> int:
+        """Beats of the longest burst."""
+        return BURST_BYTES // self.data_bytes
 
 
 def shape(rows=4, cols=2, **changes):
@@ -61,6 +91,29 @@ def collector(config, hazard):
     return Proof(name, lambda: Collector(OperandCollector(config, hazard), config, hazard))
 
 
+def channel(bus, item_bits, bursts):
+    """A read channel."""
+    return Proof(f"read channel of {item_bits} on {bus.data_bits} bits, {bursts} bursts",
+                 lambda: read_channel(ReadChannel(bus, item_bits, bursts), bus))
+
+
+def reads(bus, channels):
+    """A read port."""
+    return Proof(f"read port of {channels} on {bus.data_bits} bits",
+                 lambda: read_port(ReadPort(bus, channels), bus, channels))
+
+
+def writes(bus):
+    """A write port."""
+    return Proof(f"write port of {bus.data_bits} bits", lambda: write_port(WritePort(bus), bus))
+
+
+def order(bus):
+    """A write port: bursts and their beats."""
+    return Proof(f"order of a write port of {bus.data_bits} bits",
+                 lambda: WriteOrder(WritePort(bus), bus))
+
+
 def quick_proofs() -> Iterator[Proof]:
     """Every adder latency and kind of number, small rings and one that ships."""
     yield from map(queue, (2, QUEUE))
@@ -72,6 +125,10 @@ def quick_proofs() -> Iterator[Proof]:
         yield collector(config, hazard_distance(config))
     config = shape(collector_entries=get_config("paper").collector_entries)
     yield collector(config, hazard_distance(config))
+    yield channel(Bus(128), 32, 2)
+    yield reads(Bus(128), 2)
+    yield writes(Bus(128))
+    yield order(Bus(1024))
 
 
 def all_proofs() -> Iterator[Proof]:
@@ -91,3 +148,12 @@ def all_proofs() -> Iterator[Proof]:
             for entries in rings:
                 config = shape(rows, cols, adder_latency=latency, collector_entries=entries)
                 yield collector(config, hazard_distance(config))
+    for bus in (Bus(64), Bus(128)):
+        for item_bits in (32, 64, 128, 512):
+            for bursts in (1, 2, 8):
+                yield channel(bus, item_bits, bursts)
+        for channels in (1, 3, 11):
+            yield reads(bus, channels)
+        yield writes(bus)
+    for bits in (1024, 512):
+        yield order(Bus(bits))

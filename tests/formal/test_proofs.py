@@ -1,57 +1,22 @@
 """The quick proofs, and one defect for every property, which has to be found."""
 
-import importlib
-import inspect
-import sys
-import types
-
 import pytest
+from defects import refuted
 from formal.accumulation import Accumulation
 from formal.collector import Collector
 from formal.proofs import ADDER_LATENCIES, accumulation, collector, queue, quick_proofs, shape
-from formal.prover import ProofError, prove, search
+from formal.prover import ProofError, prove
 
 from dstc_hdl.accumulator import AccumulatorBank, hazard_distance
 from dstc_hdl.array import MultiplierLane
 from dstc_hdl.bank_picker import BankPicker
 from dstc_hdl.collector import OperandCollector
 
-# Cycles within which every seeded defect shows.
-CYCLES = 12
-
 
 @pytest.mark.parametrize("proof", list(quick_proofs()), ids=lambda proof: proof.name)
 def test_proof(proof):
     outcome = prove(proof.make().system())
     assert outcome.holds, (outcome.failed, outcome.reachable, outcome.trace)
-
-
-@pytest.fixture
-def seed(monkeypatch):
-    """Put a changed class of a module in the place of the original, wherever it is used."""
-    def change(module, old, new):
-        original = importlib.import_module(f"dstc_hdl.{module}")
-        source = inspect.getsource(original)
-        assert source.count(old) == 1
-        changed = types.ModuleType(original.__name__)
-        changed.__package__ = original.__package__
-        exec(compile(source.replace(old, new), f"{module} with a defect", "exec"),
-             changed.__dict__)
-        users = [user for user in sys.modules.values()
-                 if user.__name__.startswith(("dstc_hdl.", "formal."))]
-        for name, was in list(vars(original).items()):
-            if inspect.isclass(was) and was.__module__ == original.__name__:
-                for user in users:
-                    if vars(user).get(name) is was:
-                        monkeypatch.setattr(user, name, vars(changed)[name])
-    return change
-
-
-def refuted(harness):
-    """The claims that a behaviour after reset breaks first."""
-    outcome = search(harness.system(ties=False), CYCLES)
-    assert not outcome.holds and outcome.reachable
-    return set(outcome.failed)
 
 
 @pytest.mark.parametrize("latency", ADDER_LATENCIES)

@@ -54,8 +54,7 @@ def noisy_id(rng):
 
 
 @pytest.mark.parametrize("cores, ports, p, latency", [
-    (1, 1, 1, (0, 0)), (1, 2, .7, (0, 20)), (2, 3, 1, (0, 40)), (4, 5, .6, (0, 30)),
-    (4, 4, .5, (0, 9))])
+    (1, 2, .7, (0, 20)), (2, 3, 1, (0, 40)), (4, 5, .6, (0, 30))])
 def test_reads(cores, ports, p, latency):
     acc = accelerator(128, cores)
     bench = Bench(Named(ReadArbiter(acc, ports), ReadSignature(acc), ports), seed=ports)
@@ -97,7 +96,7 @@ def test_reads(cores, ports, p, latency):
                for cycle, token in zip(each.cycles, each.tokens, strict=True))
 
 
-@pytest.mark.parametrize("ports", [2, 4, 5])
+@pytest.mark.parametrize("ports", [2, 5])
 def test_reads_in_turn(ports):
     """Ports that always have a burst are served one after the other, one burst per cycle."""
     acc = accelerator(64, 4)
@@ -124,8 +123,7 @@ def test_reads_past_a_port_without_any():
 
 
 @pytest.mark.parametrize("cores, p_address, p_data, p_response, latency", [
-    (1, 1, 1, 1, (0, 0)), (2, 1, 1, 1, (0, 20)), (3, .5, .8, .6, (0, 30)), (4, .2, 1, 1, (0, 9)),
-    (4, 1, .3, .5, (0, 60))])
+    (1, 1, 1, 1, (0, 0)), (3, .5, .8, .6, (0, 30)), (4, .2, 1, 1, (0, 9)), (4, 1, .3, .5, (0, 60))])
 def test_writes(cores, p_address, p_data, p_response, latency):
     acc = accelerator(128, cores)
     bench = Bench(Named(WriteArbiter(acc, cores), WriteSignature(acc), cores), seed=cores)
@@ -161,7 +159,7 @@ def test_writes(cores, p_address, p_data, p_response, latency):
             burst["address"] // 16 % 4 for burst in bursts]
 
 
-@pytest.mark.parametrize("ports", [1, 2, 4])
+@pytest.mark.parametrize("ports", [1, 4])
 def test_writes_in_turn(ports):
     """One beat per cycle, bursts of the ports in turn."""
     acc = accelerator(128, 4)
@@ -202,7 +200,7 @@ class Requests:
             self.grants.append(due[0])
 
 
-@pytest.mark.parametrize("count, p", [(1, .5), (2, .5), (3, .2), (5, .9), (11, .3), (16, 1)])
+@pytest.mark.parametrize("count, p", [(1, .5), (2, .5), (5, .9), (11, .3)])
 def test_round_robin(count, p):
     requests = Requests(count, p, count)
     requests.bench.run(lambda: requests.bench.cycle == 250, 251)

