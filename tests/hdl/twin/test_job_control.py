@@ -77,7 +77,7 @@ def test_jobs(load, compute, drain, p):
 
 
 def test_cycles():
-    """A job is offered the cycle after it was taken; a context is free the cycle after its drain."""
+    """A job is offered a cycle after it was taken, a context free a cycle after its drain."""
     run = Surroundings([{"more": 0, "load_c": 0}] * 5, load=[1], compute=[10], drain=[4]).run()
     assert run.source.cycles[:2] == [0, 1]
     starts, ends, drains = (run.cycles(name) for name in ("compute", "ended", "drained"))
