@@ -60,13 +60,7 @@ class CopyNode(wiring.Component):
             writes.i.p.strb.eq(C(-1, self._acc.data_bytes)), writes.i.p.final.eq(block.o.p.last),
             self.counters.cycles.eq(cycles),
         ]
-        with m.If(bad):
-            m.d.comb += [self.fault.valid.eq(1), self.fault.code.eq(BAD_PROGRAM),
-                         self.fault.address.eq(here)]
-        with m.Elif(writes.fault.valid):
-            m.d.comb += self.fault.eq(writes.fault)
-        with m.Else():
-            m.d.comb += self.fault.eq(reads.fault)
+        self._fault(m, bad, here, writes.fault, reads.fault)
         with m.If(self.busy):
             m.d.sync += cycles.eq(cycles + 1)
         with m.FSM() as fsm:
@@ -98,3 +92,10 @@ class CopyNode(wiring.Component):
                 m.d.comb += self.done.eq(1)
                 m.next = "IDLE"
         return m
+
+    def _fault(self, m, bad, here, write_fault, read_fault):
+        with m.If(bad):
+            m.d.comb += [self.fault.valid.eq(1), self.fault.code.eq(BAD_PROGRAM),
+                         self.fault.address.eq(here)]
+        with m.Else():
+            m.d.comb += self.fault.eq(Mux(write_fault.valid, write_fault, read_fault))
