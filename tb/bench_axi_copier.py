@@ -115,8 +115,8 @@ async def errors_are_answered(bench):
     """The chosen beat and the chosen burst get their response, all others OKAY."""
     copy = CopyBench(bench)
     await copy.start()
-    copy.memory.fail_read = lambda address: 2 if address == SOURCE + STRIDE + 16 else 0
-    copy.memory.fail_write = lambda address: 3 if address == TARGET + STRIDE else 0
+    copy.memory.fail_read = lambda ident, address: 2 if address == SOURCE + STRIDE + 16 else 0
+    copy.memory.fail_write = lambda ident, address: 3 if address == TARGET + STRIDE else 0
     before = copy.memory.memory.read(TARGET + STRIDE, 8 * BEATS)
     await copy.finish()
     assert sorted(resp for _, resp in copy.seen["r"]) == [0] * (4 * BEATS - 1) + [2]

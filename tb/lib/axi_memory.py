@@ -58,10 +58,10 @@ class UnorderedMemory(Reset):
     mixing : float
         Probability that the next read beat is of any id and not of the burst under way.
     fail_read, fail_write : callable
-        From the address of a read beat or of a written burst to its response; 0 is OKAY.  A failed
-        beat carries random data, a failed burst writes nothing.
-    held : bool
-        While set, nothing is answered.
+        From ID and address of a read beat or of a written burst to its response; 0 is OKAY.  A
+        failed beat carries random data, a failed burst writes nothing.
+    log : list or None
+        If a list, ``r`` or ``w``, ID, address and beats of each burst are added to it.
     """
 
     def __init__(self, dut: Any, rng: Random, size: int):
@@ -69,7 +69,7 @@ class UnorderedMemory(Reset):
         self.memory = SparseMemory(size)
         self.latency = (0, 0)
         self.mixing = 0.0
-        self.held = False
+        self.log: list[tuple[str, int, int, int]] | None = None
         self.no_faults()
         self._rng = rng
         self._clock = dut.clk
@@ -84,8 +84,8 @@ class UnorderedMemory(Reset):
 
     def no_faults(self) -> None:
         """Answer everything with OKAY."""
-        self.fail_read: Callable[[int], int] = lambda address: 0
-        self.fail_write: Callable[[int], int] = lambda address: 0
+        self.fail_read: Callable[[int, int], int] = lambda ident, address: 0
+        self.fail_write: Callable[[int, int], int] = lambda ident, address: 0
 
     def stall(self, probability: float, burst: int = 1) -> None:
         """Pause every channel at random, each on its own."""
@@ -113,8 +113,6 @@ class UnorderedMemory(Reset):
             await edge
             self._now += 1
             self._accept()
-            if self.held:
-                continue
             if self._reads and self.channels["r"].empty():
                 self._send_read()
             if self._answers and self.channels["b"].empty():
@@ -128,9 +126,13 @@ class UnorderedMemory(Reset):
             ar = self.channels["ar"].recv_nowait()
             burst = _Burst(int(ar.arid), int(ar.araddr), int(ar.arlen) + 1, self._due())
             self._reads.setdefault(burst.ident, deque()).append(burst)
+            if self.log is not None:
+                self.log.append(("r", burst.ident, burst.address, burst.beats))
         while not self.channels["aw"].empty():
             aw = self.channels["aw"].recv_nowait()
             self._written.append((int(aw.awid), int(aw.awaddr), int(aw.awlen) + 1))
+            if self.log is not None:
+                self.log.append(("w", *self._written[-1]))
         while self._written:
             ident, address, beats = self._written[0]
             while len(self._data) < beats and not self.channels["w"].empty():
@@ -153,7 +155,7 @@ class UnorderedMemory(Reset):
         burst = self._reads[self._current][0]
         channel = self.channels["r"]
         beat = channel._transaction_obj()
-        beat.rid, beat.rresp = burst.ident, self.fail_read(burst.address)
+        beat.rid, beat.rresp = burst.ident, self.fail_read(burst.ident, burst.address)
         beat.rdata = (self._rng.getrandbits(8 * self._bytes) if beat.rresp else
                       int.from_bytes(self.memory.read(burst.address, self._bytes), "little"))
         burst.address += self._bytes
@@ -176,7 +178,7 @@ class UnorderedMemory(Reset):
             del self._answers[ident]
         channel = self.channels["b"]
         answer = channel._transaction_obj()
-        answer.bid, answer.bresp = ident, self.fail_write(burst.address)
+        answer.bid, answer.bresp = ident, self.fail_write(ident, burst.address)
         if not answer.bresp:
             for n, (data, strobe) in enumerate(beats):
                 old = self.memory.read(burst.address + n * self._bytes, self._bytes)

@@ -109,6 +109,11 @@ class Bench:
         """A stall pattern with a generator of its own."""
         return Stall(random.Random(self.rng.getrandbits(64)), probability, burst, lazy)
 
+    def runs(self, four_state: int, two_state: int) -> int:
+        """How often to do something random: a number for each kind of simulator, times
+        ``--bench-runs``."""
+        return int(os.environ["DSTC_TB_RUNS"]) * (four_state if self.four_state else two_state)
+
     def random_stall(self) -> Stall:
         """Any stall pattern: none, rare, frequent, in bursts, lazy."""
         return self.stall(self.rng.choice((0, 0.05, 0.3, 0.6, 0.9)), self.rng.choice((1, 1, 4, 20)),
