@@ -70,7 +70,7 @@ class Port:
 
     async def quiet(self):
         """Wait until it is quiet, and see that it stays so."""
-        await self.bench.until(lambda: self.bench.get("quiet"), "quiet", 20000)
+        await self.bench.until(lambda: self.bench.get("quiet"), "quiet", 50_000)
         asked = self.asked
         for _ in range(20):
             await self.bench.tick()
@@ -103,7 +103,7 @@ async def bad_responses(bench):
         port.random_bursts(15)
         port.bad = {BASE + n * port.bus: bench.rng.choice((2, 3))
                     for n in bench.rng.sample(range(SIZE // port.bus), SIZE // port.bus // 20)}
-        await bench.until(lambda: bench.get_element("fault", "valid"), "a fault")
+        await bench.until(lambda: bench.get_element("fault", "valid"), "a fault", 50_000)
         await port.quiet()
         assert bench.get("fault") == port.fault
         for board in port.boards:
@@ -128,7 +128,7 @@ async def window_and_stop(bench):
             outside = BASE + bench.rng.choice((-256, SIZE))
             port.drivers[1].queue.clear()
             port.drivers[1].put({"address": outside, "len": 3})
-            await bench.until(lambda: bench.get_element("fault", "valid"), "a fault")
+            await bench.until(lambda: bench.get_element("fault", "valid"), "a fault", 50_000)
         await bench.tick()
         await port.quiet()
         if not stopped:

@@ -78,7 +78,7 @@ class Port:
 
     async def quiet(self):
         """Wait until it is quiet, and see that it stays so."""
-        await self.bench.until(lambda: self.bench.get("quiet"), "quiet", 20000)
+        await self.bench.until(lambda: self.bench.get("quiet"), "quiet", 50_000)
         asked = self.asked
         for _ in range(20):
             await self.bench.tick()
@@ -94,8 +94,8 @@ async def random_stalls(bench):
         for end in port.ends():
             end.stall = bench.random_stall()
         port.random_runs(12)
-        await bench.until(lambda: port.i.idle, "every beat", 20000)
-        await bench.until(lambda: bench.get("idle"), "idle", 20000)
+        await bench.until(lambda: port.i.idle, "every beat", 50_000)
+        await bench.until(lambda: bench.get("idle"), "idle", 50_000)
         await port.quiet()
         assert port.content == port.want
         assert bench.get_element("fault", "valid") == 0
@@ -131,7 +131,7 @@ async def faults_and_stop(bench):
             await bench.tick(bench.rng.randrange(5, 80))
             bench.set("stop", 1)
         if what != "stop":
-            await bench.until(lambda: bench.get_element("fault", "valid"), "a fault", 10000)
+            await bench.until(lambda: bench.get_element("fault", "valid"), "a fault", 50_000)
         await bench.tick()
         await port.quiet()
         if what != "stop":
@@ -141,5 +141,5 @@ async def faults_and_stop(bench):
         await bench.reset()
     port.want[:] = port.content
     port.random_runs(5)
-    await bench.until(lambda: port.i.idle and bench.get("idle"), "idle", 20000)
+    await bench.until(lambda: port.i.idle and bench.get("idle"), "idle", 50_000)
     assert port.content == port.want
