@@ -50,9 +50,10 @@ class JobSequencer(wiring.Component):
 
     Faults in fetching a job are those of :class:`JobFetch`.
 
-    Timing: a job is asked for in the second cycle after ``TAIL`` is not ``HEAD`` any more; the
-    programs start in the cycle after its record came; ``HEAD`` is incremented in the third cycle
-    after the last ``done``, if the bus is quiet, and the next job begins in the second after.
+    Timing: a job is on ``bus.ar`` five cycles after ``TAIL`` is not ``HEAD`` any more, its
+    programs are on offer three cycles after its last beat came, ``events.done`` comes three
+    cycles after the last ``done`` if the bus is quiet by then, and the next job is on ``bus.ar``
+    seven cycles after that.
 
     Parameters
     ----------

@@ -58,7 +58,8 @@ def test_several_jobs_at_once_and_what_is_told_about_each():
 def test_cycles_of_a_job():
     device = Sequencer(accelerator(128, 1))
     device.step(3)
-    device.put(job_words([device.program(cycles=7)]))
+    for _ in range(2):
+        device.put(job_words([device.program(cycles=7)]))
     begin = device.bench.cycle
     device.wait(1)
     (start, _), = device.cores[0].started
@@ -70,6 +71,8 @@ def test_cycles_of_a_job():
     assert end == start + 7
     assert device.done == [end + 3]
     assert device.state["job_cycles"] == device.done[0] - begin
+    device.wait(2)
+    assert device.reads.address.cycles[1] == device.done[0] + 7
 
 
 def test_enable_matters_between_jobs():
