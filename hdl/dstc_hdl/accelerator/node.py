@@ -4,6 +4,7 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from dstc.accelerator.parameters import BURST_BYTES
 from dstc.accelerator.records import ADDRESS_BITS, RECORD_BYTES
 from dstc.isa import WORD_BITS
 
@@ -12,6 +13,7 @@ from ..stream import StreamQueue
 from .axi import ReadSignature, WriteSignature, fault_layout
 from .completion import Completion
 from .core_fault import CoreFault
+from .entry_reader import record_beats
 from .fault_collector import FaultCollector
 from .fork import fork
 from .layouts import CHUNK_BITS, order_layout, walk_layout
@@ -34,8 +36,10 @@ CHANNELS = ("program", "warp", "entries_a", "entries_b0", "entries_b1", "a", "b"
 """Read channels; the ID of each on the bus is its index."""
 PLANNED = 4
 """Orders of results that wait for each unit that takes them."""
-BURSTS = {"a": 12, "b": 16, "c": 16}
-"""Longest bursts that a channel holds, if not 2."""
+HELD_A, HELD_B, HELD_C = 3, 4, 2
+"""Records and raw tiles that a channel has room for, or ``LEAST_BYTES`` if those are more."""
+LEAST_BYTES = 1024
+"""What the widest bus delivers in 64 cycles, from the request to its data."""
 
 
 class CoreNode(wiring.Component):
@@ -131,8 +135,17 @@ class CoreNode(wiring.Component):
                          watchdog.fault])
         return m
 
-    def _channels(self, m):
+    def _bursts(self):
+        """Longest bursts that the channels have room for; 2 of those that are not named."""
         core = self._acc.core
+        held = {"a": HELD_A * record_beats(core, "A")[1] * core.a_beat_bits,
+                "b": HELD_B * record_beats(core, "B")[1] * core.b_beat_bits,
+                "c": HELD_C * core.c_beats * core.c_beat_bits}
+        return {name: -(-max(bits // 8, LEAST_BYTES) // BURST_BYTES)
+                for name, bits in held.items()}
+
+    def _channels(self, m):
+        core, bursts = self._acc.core, self._bursts()
         widths = dict.fromkeys(CHANNELS, WORD_BITS) | {
             "program": 8 * RECORD_BYTES, "warp": CHUNK_BITS, "x_list": 32,
             "a": core.a_beat_bits, "b": core.b_beat_bits, "c": core.c_beat_bits}
@@ -140,7 +153,7 @@ class CoreNode(wiring.Component):
         wiring.connect(m, port.bus, wiring.flipped(self.bus_read))
         channels = {}
         for n, name in enumerate(CHANNELS):
-            channel = ReadChannel(self._acc, widths[name], BURSTS.get(name, 2))
+            channel = ReadChannel(self._acc, widths[name], bursts.get(name, 2))
             m.submodules[f"channel_{name}"] = channels[name] = channel
             wiring.connect(m, channel.burst, port.bursts[n])
             wiring.connect(m, port.data[n], channel.r)

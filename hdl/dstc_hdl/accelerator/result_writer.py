@@ -1,7 +1,7 @@
 """Result writer: raw tiles and tile records into memory, and the directory of the records."""
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
@@ -35,6 +35,7 @@ class ResultWriter(wiring.Component):
     word, and at the end of the program.
 
     Timing: one beat of the bus per cycle; besides, a cycle for each order and two for each record.
+    Beats of a raw tile are taken one per cycle while there is room; a whole tile may wait.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ class ResultWriter(wiring.Component):
         core, order = self._acc.core, self.order.p
         m.submodules.raw = raw = BeatSlicer(self._acc, core.c_beat_bits)
         m.submodules.encoded = encoded = BeatSlicer(self._acc, core.a_beat_bits)
-        wiring.connect(m, wiring.flipped(self.d), raw.i)
+        self._hold_tile(m, raw.i)
         recording = Signal()        # beats of the next record are not to be counted for this one
         m.d.comb += [
             encoded.i.payload.eq(self.y.payload),
@@ -134,6 +135,18 @@ class ResultWriter(wiring.Component):
             with m.State("DONE"):
                 m.d.comb += self.done.eq(1)
         return m
+
+    def _hold_tile(self, m, sink):
+        """Room for a raw tile: the core's context is free when it is held, not when written."""
+        depth = self._acc.core.c_beats
+        m.submodules.held = held = fifo.SyncFIFOBuffered(width=len(Value.cast(self.d.payload)),
+                                                         depth=depth)
+        m.d.comb += [
+            held.w_data.eq(self.d.payload), held.w_en.eq(self.d.valid),
+            self.d.ready.eq(held.w_rdy),
+            sink.payload.eq(held.r_data), sink.valid.eq(held.r_rdy),
+            held.r_en.eq(sink.ready),
+        ]
 
     def _next_order(self, m):
         m.d.comb += self.order.ready.eq(1)

@@ -51,6 +51,20 @@ def test_products(bus, memory, columns, raw):
     run_product((12, 21, 10), (.4, .3), bus=bus, columns=columns, raw=raw, relu=not raw, **memory)
 
 
+@pytest.mark.parametrize("shape, densities, options", [
+    ((8, 16, 532), (.02, .04), {"columns": 2}),             # more k-tiles than a chunk has
+    ((8, 16, 9), (0, .5), {}),                              # nothing to do but C
+    ((8, 24, 9), (.3, .3), {"columns": 2, "dense": True}),  # empty tiles as well
+])
+def test_walks(shape, densities, options):
+    counters, _ = run_product(shape, densities, **options)
+    if options.get("dense"):
+        k_tiles, columns = 3, 3
+        assert counters["ohmma"] == 32 * k_tiles * columns
+    elif not densities[0]:
+        assert counters["ohmma"] == 0
+
+
 @pytest.mark.parametrize("bus, memory, columns, raw", [
     (64, SLOW, 1, True),
     (128, STEADY, 2, False),
