@@ -1,7 +1,7 @@
 """Result writer: raw tiles and tile records into memory, and the directory of the records."""
 
 from amaranth import *
-from amaranth.lib import fifo, stream, wiring
+from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
@@ -70,71 +70,79 @@ class ResultWriter(wiring.Component):
         m.submodules.raw = raw = BeatSlicer(self._acc, core.c_beat_bits)
         m.submodules.encoded = encoded = BeatSlicer(self._acc, core.a_beat_bits)
         self._hold_tile(m, raw.i)
-        recording = Signal()        # beats of the next record are not to be counted for this one
-        m.d.comb += [
-            encoded.i.payload.eq(self.y.payload),
-            encoded.i.valid.eq(self.y.valid & recording),
-            self.y.ready.eq(encoded.i.ready & recording),
-        ]
-        at, left = Signal(ADDRESS_BITS), Signal(7)
-        slot, index, beats = Signal(ADDRESS_BITS), Signal(16), Signal(16)
-        word = Signal(ADDRESS_BITS)             # where the warp word of the record is
-        collected, bits_at, bits = Signal(), Signal(ADDRESS_BITS), Signal(WARP_BITS)
-        m.d.comb += word.eq(order.y + ((index >> 5) << 2))
-        with m.If(self.y.valid & self.y.ready):
-            m.d.sync += beats.eq(beats + 1)
+        state = Signal(data.StructLayout({
+            "at": ADDRESS_BITS,         # of the next beat
+            "left": 7,                  # tiles or records of the order
+            "slot": ADDRESS_BITS, "index": 16, "beats": 16,     # of the record
+            "collected": 1, "bits_at": ADDRESS_BITS, "bits": WARP_BITS}))
         with m.FSM():
             with m.State("ORDER"):
                 m.d.sync += [
-                    at.eq(order.result), slot.eq(order.result), index.eq(order.y_first),
-                    beats.eq(0),
-                    left.eq(Mux(order.raw, 1 + order.pair, order.blocks0 + order.blocks1)),
+                    state.at.eq(order.result), state.slot.eq(order.result),
+                    state.index.eq(order.y_first), state.beats.eq(0),
+                    state.left.eq(Mux(order.raw, 1 + order.pair, order.blocks0 + order.blocks1)),
                 ]
                 with m.If(self.order.valid):
                     m.next = "TILES"
                     with m.If(~order.raw):
                         m.next = "RECORD"
             with m.State("TILES"):
-                self._pass_on(m, raw.o, at, raw.o.p.last & (left == 1))
+                self._pass_on(m, raw.o, state.at, raw.o.p.last & (state.left == 1))
                 with m.If(raw.o.valid & raw.o.ready & raw.o.p.last):
-                    m.d.sync += left.eq(left - 1)
-                    with m.If(left == 1):
+                    m.d.sync += state.left.eq(state.left - 1)
+                    with m.If(state.left == 1):
                         self._next_order(m)
-            with m.State("RECORD"):
-                m.d.comb += recording.eq(1)
-                self._pass_on(m, encoded.o, at, encoded.o.p.last)
-                with m.If(encoded.o.valid & encoded.o.ready & encoded.o.p.last):
-                    m.next = "ENTRY"
-            with m.State("ENTRY"):
-                entry_at = order.y + warp_bytes(order.y_ktiles) + (index << 3)
-                self._write(m, entry_at, ENTRY["place"].mask & slot // GRANULE
-                            | beats << ENTRY["beats"].lsb, 8)
-                with m.If(self.o.ready):
-                    m.next = "WARP"
-            with m.State("WARP"):
-                with m.If(collected & (bits_at != word)):
-                    self._write(m, bits_at, bits, 4)
-                    with m.If(self.o.ready):
-                        m.d.sync += [collected.eq(0), bits.eq(0)]
-                with m.Else():
-                    has_values = beats != record_beats(core, "A")[0]
-                    m.d.sync += [
-                        collected.eq(1), bits_at.eq(word),
-                        bits.bit_select(index[:5], 1).eq(has_values),
-                        beats.eq(0), left.eq(left - 1), index.eq(index + 1),
-                        slot.eq(slot + slot_bytes(core)), at.eq(slot + slot_bytes(core)),
-                    ]
-                    m.next = "RECORD"
-                    with m.If(left == 1):
-                        self._next_order(m)
+            self._record(m, state, encoded)
             with m.State("END"):
-                self._write(m, bits_at, bits, 4)
-                m.d.comb += self.o.valid.eq(collected)
-                with m.If(self.o.ready | ~collected):
+                self._write(m, state.bits_at, state.bits, 4)
+                m.d.comb += self.o.valid.eq(state.collected)
+                with m.If(self.o.ready | ~state.collected):
                     m.next = "DONE"
             with m.State("DONE"):
                 m.d.comb += self.done.eq(1)
         return m
+
+    def _record(self, m, state, encoded):
+        """States of a record: its beats, its entry, its bit."""
+        order, slot = self.order.p, state.slot
+        word = Signal(ADDRESS_BITS)     # where the warp word of the record is
+        recording = Signal()            # beats of the next record are not to be counted for this
+        m.d.comb += [
+            word.eq(order.y + ((state.index >> 5) << 2)),
+            encoded.i.payload.eq(self.y.payload),
+            encoded.i.valid.eq(self.y.valid & recording),
+            self.y.ready.eq(encoded.i.ready & recording),
+        ]
+        with m.State("RECORD"):
+            m.d.comb += recording.eq(1)
+            self._pass_on(m, encoded.o, state.at, encoded.o.p.last)
+            with m.If(self.y.valid & self.y.ready):
+                m.d.sync += state.beats.eq(state.beats + 1)
+            with m.If(encoded.o.valid & encoded.o.ready & encoded.o.p.last):
+                m.next = "ENTRY"
+        with m.State("ENTRY"):
+            self._write(m, order.y + warp_bytes(order.y_ktiles) + (state.index << 3),
+                        ENTRY["place"].mask & slot // GRANULE
+                        | state.beats << ENTRY["beats"].lsb, 8)
+            with m.If(self.o.ready):
+                m.next = "WARP"
+        with m.State("WARP"):
+            with m.If(state.collected & (state.bits_at != word)):
+                self._write(m, state.bits_at, state.bits, 4)
+                with m.If(self.o.ready):
+                    m.d.sync += [state.collected.eq(0), state.bits.eq(0)]
+            with m.Else():
+                following = slot + slot_bytes(self._acc.core)
+                has_values = state.beats != record_beats(self._acc.core, "A")[0]
+                m.d.sync += [
+                    state.collected.eq(1), state.bits_at.eq(word),
+                    state.bits.bit_select(state.index[:5], 1).eq(has_values),
+                    state.beats.eq(0), state.left.eq(state.left - 1),
+                    state.index.eq(state.index + 1), slot.eq(following), state.at.eq(following),
+                ]
+                m.next = "RECORD"
+                with m.If(state.left == 1):
+                    self._next_order(m)
 
     def _hold_tile(self, m, sink):
         """Room for a raw tile: the core's context is free when it is held, not when written."""
