@@ -40,12 +40,11 @@ INSTEAD = {
     "axi_copier": (("tiny", "icarus", "unknown"),),
     "read_channel_narrow": (("tiny-x1-128", "icarus", "unknown"),),
     "read_channel_wide": (("tiny-x1-64", "icarus", "unknown"),),
-    "read_port": (("tiny-x1-128", "icarus", "unknown"), ("tiny-x1-64", "verilator", "unknown")),
+    "read_port": (("tiny-x1-128", "icarus", "unknown"),),
     "write_port": (("tiny-x1-128", "icarus", "unknown"), ("tiny-x1-64", "verilator", "unknown")),
     "dense_twin": (*TWIN, ("small", "verilator", "unknown")),
     "structured_twin": TWIN,
-    "dense_twin_fused": TWIN[:1],
-    "structured_twin_fused": (TWIN[0], ("tiny", "verilator", "unknown")),
+    **dict.fromkeys(("dense_twin_fused", "structured_twin_fused"), TWIN[:1]),
 }
 CASES = [Case(unit, BENCH.get(unit, unit), *where)
          for unit in reversed(UNITS)        # the largest first: they take longest

@@ -31,14 +31,9 @@ def test_defect_of_the_read_port(seed, old, new, claims):
 
 
 @pytest.mark.parametrize("make, old, new, claims", [
-    # Bursts end with runs alone.
-    (writes, "beat.last.eq(self.i.p.final | at.all())", "beat.last.eq(self.i.p.final)",
-     {"block"}),
     # Data go out before their burst.
     (writes, "w.valid.eq(cutter.beat.valid & (sending != 0))", "w.valid.eq(cutter.beat.valid)",
      {"data"}),
-    # Done when the data are sent.
-    (writes, "self.quiet.eq(asked.empty)", "self.quiet.eq(sending == 0)", {"quiet"}),
     # Beats of a burst are counted on in the next one.
     (order, "number.eq(Mux(beat.last, 0, number + 1))", "number.eq(number + 1)", {"whole"}),
 ])
