@@ -277,3 +277,14 @@ def test_clear_while_idle_and_twice():
     device.put(job_words([], 9))
     device.wait(1)
     assert device.state["job_tag"] == 9
+
+
+def test_clear_ends_what_would_not_end():
+    device = Sequencer(accelerator(64, 2))
+    device.put(job_words([device.program(cycles=1 << 30, drain=5), device.program()]))
+    device.step(60)
+    assert device.state["status"]["running"] == 1
+    device.clear(limit=10)
+    device.put(job_words([0, device.program()], 3))
+    device.wait(1)
+    assert device.state["job_tag"] == 3
