@@ -60,8 +60,9 @@ RUN
 
   sh run.sh
 
-needs a shell and Icarus Verilog, takes seconds, and ends with PASS or FAIL; the exit code
-says the same. One run alone, with waits of the memory or with a trace:
+needs a shell and Icarus Verilog, takes from seconds (tiny) to minutes (paper), and ends with PASS
+or FAIL; the exit code says the same. Names of vectors after it run those alone. One run by hand,
+with waits of the memory or with a trace:
 
   vvp -n bench.vvp +vectors=vectors/gemm +stall=50 +latency=40 +jitter=20 +shuffle=30 +seed=3
   vvp -n bench.vvp +vectors=vectors/gemm +trace
@@ -164,7 +165,7 @@ def accelerator_readme(emitted: Emitted, accelerator: AcceleratorConfig,
         data=accelerator.data_bits, major=VERSION[0], minor=VERSION[1],
         config_id=accelerator.config_id, base=base_address(accelerator), space=SPACE_BYTES,
         burst=BURST_BYTES, header=HEADER_NAME,
-        vectors="\n".join(f"  {each.name:8}{each.about}" for each in vectors)))
+        vectors="\n".join(_entry(each.name, each.about) for each in vectors)))
 
 
 def core_readme(emitted: Emitted, config: Config) -> str:
@@ -194,6 +195,10 @@ def _filled(text: str) -> str:
     return "\n\n".join(
         paragraph.rstrip() if "\n " in f"\n{paragraph}" or "===" in paragraph
         else textwrap.fill(paragraph, WIDTH) for paragraph in text.strip().split("\n\n")) + "\n"
+
+
+def _entry(name: str, about: str) -> str:
+    return textwrap.fill(about, WIDTH, initial_indent=f"  {name:8}", subsequent_indent=" " * 10)
 
 
 def _port_table(ports: Sequence[dict[str, Any]]) -> str:

@@ -11,6 +11,8 @@ __all__ = ["Action", "Operation", "acknowledge", "check", "script_of", "script_t
 
 ALL = 0xFFFFFFFF
 CLEAR = 2
+ERROR = 2
+"""Bits of ``CONTROL`` and of ``STATUS``."""
 
 
 class Operation(IntEnum):
@@ -55,8 +57,9 @@ def acknowledge() -> list[Action]:
 def script_of(steps: Iterable[Step]) -> list[Action]:
     """The script of a driver's recorded steps; memory has its contents before.
 
-    Registers that tell what the device is are checked.  ``CONTROL`` is read until ``clear`` has
-    ended, ``HEAD`` until all jobs have; what else is read decides nothing in a run without errors.
+    Registers that tell what the device is are checked, and that ``STATUS`` tells no error.
+    ``CONTROL`` is read until ``clear`` has ended, ``HEAD`` until all jobs have; what else is read
+    decides nothing in a run without errors.
     """
     script: list[Action] = []
     tail = 0
@@ -74,6 +77,8 @@ def script_of(steps: Iterable[Step]) -> list[Action]:
                 script.append(check(name, step.value))
             elif name == "CONTROL":
                 script.append(Action(Operation.POLL, step.offset, 0, CLEAR, "CONTROL.clear is 0"))
+            elif name == "STATUS":
+                script.append(Action(Operation.CHECK, step.offset, 0, ERROR, "STATUS.error is 0"))
             elif name == "HEAD" and tail and step.value == tail:
                 script.append(Action(Operation.POLL, step.offset, tail, ALL, "HEAD is TAIL"))
     return script
