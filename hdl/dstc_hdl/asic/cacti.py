@@ -49,14 +49,15 @@ def find_cacti() -> Path | None:
 
 
 def macro(shape: MemoryShape, target: str) -> Macro | str:
-    """A memory of one shape as a macro with one read and one write port.
+    """A memory of one shape as macros with one read and one write port, a copy per read port.
 
     Words are rounded up to whole bytes.
 
     Returns
     -------
     Macro or str
-        The reason if it is none: a macro answers in the cycle after, and has two ports at most.
+        Area of all copies together; the reason if it is none: a macro answers in the cycle after
+        and is written through one port.
 
     Raises
     ------
@@ -67,8 +68,8 @@ def macro(shape: MemoryShape, target: str) -> Macro | str:
         return f"CACTI has no model of {target}"
     if not shape.registered:
         return "read without a register"
-    if shape.reads != 1 or shape.writes != 1:
-        return f"{shape.reads} read and {shape.writes} write ports"
+    if shape.writes != 1:
+        return f"{shape.writes} write ports"
     home = find_cacti()
     if home is None:
         raise SynthesisError("Macros must be priced by CACTI, which is not built "
@@ -92,7 +93,7 @@ def macro(shape: MemoryShape, target: str) -> Macro | str:
     said = (publish("cacti", content_key(text), make) / "cacti.txt").read_text()
     if "no valid data array organizations" in said or "Cache size must" in said:
         return "too small for CACTI"
-    return Macro(1e6 * _figure(said, r"Data array: Area \(mm2\)"),
+    return Macro(shape.reads * 1e6 * _figure(said, r"Data array: Area \(mm2\)"),
                  _figure(said, r"Access time \(ns\)"),
                  1e3 * _figure(said, r"Total dynamic read energy per access \(nJ\)"))
 

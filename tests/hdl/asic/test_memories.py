@@ -144,7 +144,7 @@ def test_latches_are_smaller_than_flip_flops():
 def test_what_is_no_macro_says_why(monkeypatch, tmp_path):
     monkeypatch.setattr(cacti, "find_cacti", lambda: None)
     assert macro(MemoryShape(8, 64, 1, 1, False), "asic45") == "read without a register"
-    assert macro(MemoryShape(8, 64, 2, 1, True), "asic45") == "2 read and 1 write ports"
+    assert macro(MemoryShape(8, 64, 1, 2, True), "asic45") == "2 write ports"
     assert macro(MemoryShape(8, 64, 1, 1, True), "asic180") == "CACTI has no model of asic180"
     with pytest.raises(DstcError, match=re.escape("(scripts/area_tools.sh builds it)")):
         macro(MemoryShape(8, 64, 1, 1, True), "asic45")
@@ -159,3 +159,5 @@ def test_macros_grow_with_their_bits():
     # A cell of the 45 nm node is between 0.3 and 0.8 um2 with two ports.
     assert 0.3 * 32 * 4096 < large.area < 1.6 * 32 * 4096
     assert 30 < large.area / small.area < 64 and large.access > small.access > 0.2
+    copies = macro(MemoryShape(32, 64, 3, 1, True), "asic45")
+    assert copies.area == pytest.approx(3 * small.area)
