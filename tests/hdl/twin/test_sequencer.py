@@ -25,8 +25,7 @@ def blocks_of(config, jobs):
                         }, k * down + i, k * across + j, int(last)
 
 
-@pytest.mark.parametrize("name, structured", [("tiny", False), ("tiny", True), ("odd", False),
-                                              ("int8", True), ("small", False)])
+@pytest.mark.parametrize("name, structured", [("tiny", True), ("odd", False), ("flat", False)])
 @pytest.mark.parametrize("p_job, p_tile", [(1, 1), (.1, 1), (1, .3)])
 def test_blocks(name, structured, p_job, p_tile):
     config = CONFIGS[name]

@@ -38,20 +38,23 @@ def check(config, shape, *, structured=False, numerics="exact", wild=False, with
     return done
 
 
-@pytest.mark.parametrize("structured", [False, True], ids=["dense", "structured"])
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name, structured", [
+    *((name, False) for name in SHAPES if name != "odd"),
+    *((name, True) for name in ("tiny", "odd", "narrow"))])
 def test_products(name, structured):
-    """Partial tiles on every side, several output tiles of several k-tiles, C not zero."""
+    """Partial tiles on every side, of ``tiny`` in every direction; C not zero."""
     config = SHAPES[name]
-    depth = config.tile_k * (2 if structured else 1)
-    check(config, (config.tile_m + 3, config.tile_n, depth + 5), structured=structured)
+    m, k = config.tile_m - 1, config.tile_k * (2 if structured else 1) - 3
+    if name == "tiny":
+        m, k = config.tile_m + 3, config.tile_k * (4 if structured else 2) + 1
+    check(config, (m, config.tile_n - 1, k), structured=structured)
 
 
 @pytest.mark.parametrize("structured", [False, True], ids=["dense", "structured"])
 @pytest.mark.parametrize("element", ["fp16", "bf16"])
 def test_fused(element, structured):
     """One rounding for each dot product."""
-    check(TINY.replace(element=element), (9, 8, 13), structured=structured, numerics="fused",
+    check(TINY.replace(element=element), (8, 8, 13), structured=structured, numerics="fused",
           wild=True, seed=6, p=.8, p_d=.8)
     done = check(TINY, (8, 8, 8), structured=structured, numerics="fused")
     assert done.latency == 1 + 1 + 4 + 1
@@ -59,18 +62,18 @@ def test_fused(element, structured):
 
 
 @pytest.mark.parametrize("structured", [False, True], ids=["dense", "structured"])
-@pytest.mark.parametrize("p, p_d", [(.3, 1), (1, .2), (.6, .6)])
+@pytest.mark.parametrize("p, p_d", [(.3, 1), (1, .2)])
 def test_stalls(structured, p, p_d):
     """Results do not depend on the timing of any stream."""
-    check(TINY, (9, 15, 13), structured=structured, seed=1, p=p, p_d=p_d)
-    check(TINY, (17, 7, 3), structured=structured, with_c=False, seed=2, p=p, p_d=p_d)
+    check(TINY, (9, 7, 13), structured=structured, seed=1, p=p, p_d=p_d)
+    check(TINY, (7, 17, 3), structured=structured, with_c=False, seed=2, p=p, p_d=p_d)
 
 
 @pytest.mark.parametrize("structured", [False, True], ids=["dense", "structured"])
 @pytest.mark.parametrize("element", ["fp16", "fp8_e5m2"])
 def test_every_pattern(element, structured):
     """Infinities, NaN, subnormal numbers and both zeros on all sides; a zero adds nothing."""
-    check(TINY.replace(element=element), (16, 16, 16), structured=structured, wild=True, seed=3)
+    check(TINY.replace(element=element), (8, 8, 13), structured=structured, wild=True, seed=3)
 
 
 def test_a_zero_adds_nothing():
@@ -91,11 +94,10 @@ def operands(config, tiles, k_tiles, structured):
 
 
 @pytest.mark.parametrize("structured", [False, True], ids=["dense", "structured"])
-@pytest.mark.parametrize("name, tiles, k_tiles, with_c", [
-    ("tiny", 4, 1, False), ("tiny", 3, 2, True), ("tiny", 1, 5, True), ("small", 2, 1, False)])
-def test_cycles(name, tiles, k_tiles, with_c, structured):
+@pytest.mark.parametrize("tiles, k_tiles, with_c", [(4, 1, False), (3, 2, True), (1, 3, True)])
+def test_cycles(tiles, k_tiles, with_c, structured):
     """All multipliers in every cycle from the first block to the last, then the last drain."""
-    config = CONFIGS[name]
+    config = TINY
     a, b, c = operands(config, tiles, k_tiles, structured)
     done = run(config, a, b, c if with_c else None, structured=structured)
     span = tiles * k_tiles * config.dense_ohmma_per_tile
