@@ -33,7 +33,7 @@ class CoreFault(wiring.Component):
     status : ``In(status_layout())``
         Of the core.
     taken : ``In(4)``
-        An item of each of ``SOURCES``, in this order, is taken in this cycle.
+        An item of each of ``SOURCES``, in this order, is taken or looked at in this cycle.
     address : ``In(ADDRESS_BITS).array(4)``
         Where it is from: of records the address of the whole record.
     o : ``Out(fault_layout())``

@@ -222,8 +222,10 @@ class CoreNode(wiring.Component):
         m.d.comb += unit.status.eq(core.status)
         for n, name in enumerate(("a", "b", "gather", "post")):
             channel = channels[name]
+            # The im2col unit looks at a word and leaves it if it is illegal; the others take all.
+            taken = channel.o.valid & channel.o.ready if name != "gather" else C(1)
             m.d.comb += [
-                unit.taken[n].eq(channel.o.valid & channel.o.ready),
+                unit.taken[n].eq(taken),
                 unit.address[n].eq(channel.start if name in ("a", "b") else channel.item),
             ]
         return unit
