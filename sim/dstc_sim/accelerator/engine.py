@@ -23,6 +23,8 @@ from .timing import MemoryTiming
 
 __all__ = ["AcceleratorEngine", "accelerator_costs", "joined_costs"]
 
+CORE_COUNTS = ("cycles", *BINS, "ohmma")
+
 Operand = NDArray[Any] | EncodedMatrix
 
 
@@ -197,7 +199,7 @@ def accelerator_costs(reports: Sequence[JobReport], accelerator: AcceleratorConf
         ``name``, ``cores``, ``port_bits``; ``read_bytes`` and ``write_bytes`` by the counters of
         the cores, in whole beats; ``port_utilization``, the share of the jobs' cycles in which
         the memory port takes a beat that is read, and one that is written; ``core_bins``, for
-        each core its ``cycles`` and the bins that sum to them.
+        each core its ``cycles``, the bins that sum to them, and its ``ohmma``.
     """
     cycles = sum(report.cycles for report in reports)
     beats = {name: sum(getattr(core, f"{name}_beats") for report in reports
@@ -208,7 +210,7 @@ def accelerator_costs(reports: Sequence[JobReport], accelerator: AcceleratorConf
         "port_utilization": {name: count / cycles for name, count in beats.items()},
         "core_bins": [
             {name: sum(getattr(report.cores[core], name) for report in reports)
-             for name in ("cycles", *BINS)} for core in range(accelerator.cores)]}
+             for name in CORE_COUNTS} for core in range(accelerator.cores)]}
 
 
 def joined_costs(runs: Sequence[RunResult]) -> Mapping[str, Any] | None:
@@ -221,7 +223,7 @@ def joined_costs(runs: Sequence[RunResult]) -> Mapping[str, Any] | None:
     busy = {name: sum(part["port_utilization"][name] * weight
                       for part, weight in zip(parts, weights, strict=True)) / sum(weights)
             for name in ("read", "write")}
-    cores = [{name: sum(bins[name] for bins in each) for name in ("cycles", *BINS)}
+    cores = [{name: sum(bins[name] for bins in each) for name in CORE_COUNTS}
              for each in zip(*(part["core_bins"] for part in parts), strict=True)]
     return {**parts[0], **{name: sum(part[name] for part in parts)
                            for name in ("read_bytes", "write_bytes")},

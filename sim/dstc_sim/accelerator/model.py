@@ -116,7 +116,8 @@ class AcceleratorModel:
         here = Path(__file__)
         harness = "".join(here.with_name(name).read_text(encoding="utf-8")
                           for name in HARNESS)
-        library = ctypes.CDLL(str(build_model(emitted, harness, trace=trace is not None)))
+        library = ctypes.CDLL(str(build_model(emitted, harness, trace=trace is not None,
+                                              quick=True)))
         library.dstc_new.restype = ctypes.c_void_p
         library.dstc_new.argtypes = (ctypes.c_char_p,)
         for name, *arguments in (

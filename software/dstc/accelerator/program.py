@@ -16,6 +16,7 @@ from ..errors import DstcError
 from ..formats import EncodedMatrix
 from ..formats.layout import WARP_BITS, tiles_along
 from ..isa import CONTEXTS
+from ..skiprule import ohmma_per_tile
 from .grid import Block, cut_grid
 from .layout import Directory, padded, raw_tile_bytes, slot_bytes
 from .parameters import AcceleratorConfig
@@ -29,7 +30,8 @@ from .records import (
     RecordSpec,
 )
 
-__all__ = ["Product", "Program", "blocks_of", "convolution_programs", "product_programs"]
+__all__ = ["Product", "Program", "blocks_of", "convolution_programs", "product_costs",
+           "product_programs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +164,15 @@ def product_programs(product: Product, epilogue: Epilogue, *, accelerator: Accel
                                     columns=block.columns),
                     gather=np.zeros(0, np.uint64), x_list=np.zeros(0, np.uint32))
             for block in blocks_of(product, accelerator, costs)]
+
+
+def product_costs(a: EncodedMatrix, b: EncodedMatrix, dense: bool, config: Config
+                  ) -> NDArray[np.int64]:
+    """About how many cycles each row of output tiles takes, for :func:`product_programs`: a tile
+    its OHMMA, and the port for its results in any case."""
+    tiles = config.c_beats + (0 if dense else ohmma_per_tile(a, b, config))
+    costs: NDArray[np.int64] = np.broadcast_to(tiles, (a.outer_tiles, b.outer_tiles)).sum(axis=1)
+    return costs
 
 
 def convolution_programs(product: Product, geometry: ConvGeometry, x: Directory,

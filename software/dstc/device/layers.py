@@ -8,7 +8,12 @@ from numpy.typing import NDArray
 
 from ..accelerator.layout import Directory
 from ..accelerator.parameters import AcceleratorConfig
-from ..accelerator.program import Product, convolution_programs, product_programs
+from ..accelerator.program import (
+    Product,
+    convolution_programs,
+    product_costs,
+    product_programs,
+)
 from ..conv.chain import ChainLayer
 from ..conv.epilogue import Epilogue
 from ..conv.geometry import ConvGeometry
@@ -16,7 +21,6 @@ from ..conv.lowering import weight_matrix
 from ..errors import DstcError
 from ..formats import EncodedMatrix, encode
 from ..program import MODES
-from ..skiprule import ohmma_per_tile
 from .task import TaskBuilder
 
 __all__ = ["add_gemm", "add_layer", "is_product", "require_accumulators"]
@@ -59,12 +63,9 @@ def add_gemm(builder: TaskBuilder, a: EncodedMatrix, b: EncodedMatrix, c: NDArra
     product = Product(shape=shape, a=builder.operand("A", a), b=builder.operand("B", b),
                       c=None if c is None else builder.accumulators("C", c),
                       result=builder.raw("d", shape).region.address, y=None)
-    config, dense = accelerator.core, mode == "dense"
-    # A tile takes its OHMMA, and its results the port in any case.
-    tiles = config.c_beats + (0 if dense else ohmma_per_tile(a, b, config))
-    costs = np.broadcast_to(tiles, (a.outer_tiles, b.outer_tiles)).sum(axis=1)
+    dense = mode == "dense"
     builder.job("d", product_programs(product, Epilogue(), accelerator=accelerator, dense=dense,
-                                      costs=costs))
+                                      costs=product_costs(a, b, dense, accelerator.core)))
 
 
 def is_product(geometry: ConvGeometry) -> bool:
