@@ -30,8 +30,8 @@ class JobFetch(wiring.Component):
     Reads the record at each address taken from ``i`` and gives its job.  Faults are those of the
     read port, and ``JOB`` with the address of the record if that is no valid record, names a core
     that is missing, or lies at no multiple of 64 below 2 ** 48; ``TIMEOUT`` with the same address
-    if nothing came for ``timeout`` cycles.  A fault stays until a reset, and nothing is read
-    after it.
+    if nothing came for ``timeout`` cycles.  A fault stays until a reset; nothing is read after
+    it, and what is on ``o`` does not count.
 
     Timing: one record at a time; the read is commanded in the cycle after its address was taken
     and the job is on offer as soon as the record is.
@@ -104,7 +104,7 @@ class JobFetch(wiring.Component):
                     m.next = "WAIT"
             with m.State("WAIT"):
                 m.d.comb += [wrong.eq(channel.o.valid & self._wrong(record)),
-                             self.o.valid.eq(channel.o.valid & ~wrong & ~self.fault.valid),
+                             self.o.valid.eq(channel.o.valid & ~wrong),
                              channel.o.ready.eq(self.o.valid & self.o.ready)]
                 with m.If(self.o.valid & self.o.ready):
                     m.next = "IDLE"

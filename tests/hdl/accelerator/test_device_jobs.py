@@ -227,14 +227,15 @@ def test_first_fault_of_the_cores_is_kept():
     assert len(device.errors) == 3
 
 
-def test_fault_after_done_is_seen():
-    """A core has ended, the other one faults when nobody waits for it any more."""
+@pytest.mark.parametrize("drain, delay", [(20, 3), (1, 0), (1, 1), (1, 2)])
+def test_fault_after_done_is_seen(drain, delay):
+    """A core has ended and then faults, at the latest in the cycle in which the job would end."""
     device = Sequencer(accelerator(128, 1), seed=6)
-    address = device.program(cycles=10, drain=20)
+    address = device.program(cycles=10, drain=drain)
     device.put(job_words([address]))
     core = device.cores[0]
     device.bench.run(lambda: core.ends, 100)
-    device.step(3)
+    device.step(delay)
     device.runs[address].fault = 22, 0x40
     assert device.fail() == (22, 0, 0x40)
     assert not device.done

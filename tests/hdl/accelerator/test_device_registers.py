@@ -210,6 +210,19 @@ def test_only_the_device_ends_a_clear():
     assert host.get("CONTROL") == 0
 
 
+def test_clear_that_is_written_when_another_ends():
+    host = Host(accelerator())
+    for delay in range(3):
+        host.give(cleared=1)
+        host.put("CONTROL", 2)
+        start = host.bench.cycle
+        host.bench.before(lambda ctx, cycle, at=start + delay: ctx.set(
+            host.dut.cleared, cycle == at))
+        host.put("CONTROL", 2)
+        # A write that was taken in cycle 0 acts in cycle 1.
+        assert host.get("CONTROL") == 2 * (delay < 2), delay
+
+
 @pytest.mark.parametrize("seed", [5, 6])
 def test_many_at_once_in_any_order(seed):
     """Reads and writes run side by side; writes keep their order whatever comes first."""
