@@ -67,10 +67,12 @@ def near(config, rng):
 
 
 def wild(config, rng):
-    """Any patterns."""
-    return (random_operand(config, rng, (EDGE, 4), wild=True, density=.95),
-            random_operand(config, rng, (4, EDGE), wild=True, density=.95),
-            random_c(config, rng, (EDGE, EDGE), wild=True))
+    """Any patterns; zeros of both signs onto every other -0."""
+    a = random_operand(config, rng, (EDGE, 4), wild=True, density=.95)
+    a[0] = random_operand(config, rng, 4, density=0)
+    c = random_c(config, rng, (EDGE, EDGE), wild=True)
+    c[0, ::2] = -0.0
+    return a, random_operand(config, rng, (4, EDGE), wild=True, density=.95), c
 
 
 def cancelling(config, rng):

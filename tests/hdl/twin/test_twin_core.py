@@ -18,6 +18,8 @@ SHAPES = {
     **{name: CONFIGS[name] for name in ("tiny", "odd", "int8")},
     # One row and one column of dot products; sums of four cycles.
     "narrow": TINY.replace(name="narrow", array_cols=2, adder_latency=4),
+    # As many blocks as sums have cycles, and one more.
+    "tight": CONFIGS["flat"].replace(name="tight", element="int8", adder_latency=3),
     **{name: TINY.replace(name=name, element=name) for name in ("bf16", "fp8_e4m3", "fp8_e5m2")},
 }
 
@@ -42,10 +44,10 @@ def check(config, shape, *, structured=False, numerics="exact", wild=False, with
     *((name, False) for name in SHAPES if name != "odd"),
     *((name, True) for name in ("tiny", "odd", "narrow"))])
 def test_products(name, structured):
-    """Partial tiles on every side, of ``tiny`` in every direction; C not zero."""
+    """Partial tiles on every side, more than one of some configurations; C not zero."""
     config = SHAPES[name]
     m, k = config.tile_m - 1, config.tile_k * (2 if structured else 1) - 3
-    if name == "tiny":
+    if name in ("tiny", "tight"):
         m, k = config.tile_m + 3, config.tile_k * (4 if structured else 2) + 1
     check(config, (m, config.tile_n - 1, k), structured=structured)
 
