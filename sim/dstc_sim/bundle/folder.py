@@ -4,10 +4,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from dstc import isa_doc
 from dstc.accelerator import c_header, records_doc, registers_doc
 from dstc.accelerator.parameters import AcceleratorConfig
 from dstc.accelerator.registers import register
 from dstc.config import Config
+from dstc.conv import words_doc
 from dstc.errors import DstcError
 from dstc.fileio import atomic_write
 from dstc_hdl.emit import Emitted, emit_unit
@@ -67,6 +69,7 @@ def write_bundle(folder: Path, unit: str, parameters: Config | AcceleratorConfig
     else:
         files += write_sample(folder, emitted, parameters, seed)
         texts = {"run.sh": core_script(f"{emitted.name}.v"),
+                 "isa.md": isa_doc.page(),
                  "README.txt": core_readme(emitted, parameters)}
     return emitted, [*files, *_write(folder, texts)]
 
@@ -80,6 +83,7 @@ def _accelerator_texts(emitted: Emitted, accelerator: AcceleratorConfig, seed: i
         "registers.md": registers_doc.page(),
         "registers.json": json.dumps(register_map(accelerator), indent=2) + "\n",
         "memory.md": records_doc.page(),
+        "convolution-words.md": words_doc.page(),
         c_header.HEADER_NAME: c_header.header(),
         "run.sh": accelerator_script(f"{emitted.name}.v", [each.name for each in vectors]),
         "bench.v": (here / "accelerator_bench.v").read_text(encoding="ascii"),

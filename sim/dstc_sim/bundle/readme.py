@@ -31,9 +31,9 @@ any tool with {top} as the top module, for example
 
   yosys -p "read_verilog {file}; synth -top {top}"
 
-Memories have one clock, one write port and one read port. Those of tile values and records are read
-synchronously (block RAM); those of accumulators and of some queues are read combinationally
-(distributed RAM or registers). There are no timing exceptions: constrain clk alone.
+Memories have one clock and one write port. Those of tile values and records are read synchronously
+(block RAM); those of accumulators and of queues are read combinationally (distributed RAM or
+registers). There are no timing exceptions: constrain clk alone.
 """
 ACCELERATOR = """\
 dstc accelerator, configuration {name}
@@ -49,7 +49,8 @@ FILES
   {manifest:26}its manifest: parameters, every port, tools, hash of the Verilog
   registers.md, .json       register map
   memory.md                 jobs, programs, directories and records in memory
-  {header:26}the same for C: offsets, fields, record layouts
+  convolution-words.md      words for the im2col unit and the epilogue, which programs point to
+  {header:26}registers and memory for C99: offsets, fields, packing of records
   bench.v, parameters.vh    self-checking bench in plain Verilog-2001
   axi4_memory.v             the memory of the bench, with checks of the AXI4 rules
   vectors/                  test vectors: memory.hex (before), script.hex (register accesses),
@@ -123,6 +124,7 @@ FILES
 
   {file:26}the core, top module {top}
   {manifest:26}its manifest: parameters, every port, tools, hash of the Verilog
+  isa.md                    instruction set
   bench.v                   a bench in plain Verilog-2001
   instr.hex, a.hex, b.hex, c.hex   what goes in, one beat a line (TLAST as the top bit)
   expected.hex              what has to come out: a sparse product with C, computed by the golden
