@@ -227,7 +227,7 @@ def test_first_fault_of_the_cores_is_kept():
     assert len(device.errors) == 3
 
 
-@pytest.mark.parametrize("drain, delay", [(20, 3), (1, 0), (1, 1), (1, 2)])
+@pytest.mark.parametrize("drain, delay", [(20, 3), (1, 1), (1, 2), (1, 3)])
 def test_fault_after_done_is_seen(drain, delay):
     """A core has ended and then faults, at the latest in the cycle in which the job would end."""
     device = Sequencer(accelerator(128, 1), seed=6)
