@@ -8,7 +8,9 @@ from unittest import mock
 
 from cocotb_tools.runner import get_runner
 
-from dstc_hdl.emit import Parameters, build_folder, content_key, emit, emit_unit, publish
+from dstc_hdl.asic.library import find_library
+from dstc_hdl.asic.synthesis import synthesize
+from dstc_hdl.emit import Emitted, Parameters, build_folder, content_key, emit, emit_unit, publish
 from dstc_hdl.emit.cache import source_files
 from dstc_hdl.emit.tools import (
     find_verilator,
@@ -23,9 +25,10 @@ from .units import UNITS
 __all__ = ["SIMULATORS", "STARTS", "compiled", "simulator_environment", "verilog"]
 
 SIMULATORS = ("icarus", "verilator")
-STARTS = ("initial", "unknown")
+STARTS = ("initial", "unknown", "gates")
 """State before reset: the initial values of the emitted text, or none of them.  Without, Icarus
-starts every register and memory at X and Verilator at a random value."""
+starts every register and memory at X and Verilator at a random value.  ``gates`` is the netlist
+of 45 nm cells, in which every flip-flop starts at X; for Icarus."""
 
 # What remains of a build besides the Verilog and the compiled model.
 KEPT = ("sim.vvp", "build.log")
@@ -59,8 +62,12 @@ def compiled(unit: str, config: Parameters, simulator: str, start: str, waves: b
     text = (verilog(unit, config) / name).read_text(encoding="utf-8")
     if start == "unknown":
         text = MEMORY.sub("", REGISTER.sub(r"\1;", text))
+    elif start == "gates":
+        text = _netlist(unit, config)
     version = icarus_version() if simulator == "icarus" else verilator_version()
-    key = content_key("tb", text, simulator, version, FLAGS[simulator], OPTIMISE, waves)
+    # The models of the cells have made-up delays.
+    flags = [*FLAGS[simulator], *(["-gno-specify"] if start == "gates" else [])]
+    key = content_key("tb", text, simulator, version, flags, OPTIMISE, waves)
 
     def make(folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
@@ -68,7 +75,7 @@ def compiled(unit: str, config: Parameters, simulator: str, start: str, waves: b
         try:
             with mock.patch.dict(os.environ, simulator_environment(simulator)):
                 runner.build(sources=[folder / name], hdl_toplevel=f"dstc_{unit}",
-                             build_dir=folder, build_args=FLAGS[simulator], waves=waves,
+                             build_dir=folder, build_args=flags, waves=waves,
                              timescale=("1ns", "1ps"), log_file=folder / "build.log")
         except RuntimeError as error:
             log = (folder / "build.log").read_text(encoding="utf-8", errors="replace")
@@ -79,6 +86,14 @@ def compiled(unit: str, config: Parameters, simulator: str, start: str, waves: b
                 path.unlink()
 
     return publish("tb", key, make)
+
+
+def _netlist(unit: str, config: Parameters) -> str:
+    """The unit in cells, with the models of the cells."""
+    library = find_library("asic45")
+    assert library.models is not None
+    netlist = synthesize(Emitted.read(verilog(unit, config), f"dstc_{unit}"), library)
+    return (netlist.folder / "netlist.v").read_text() + library.models.read_text()
 
 
 def simulator_environment(simulator: str) -> dict[str, str]:

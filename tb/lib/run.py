@@ -19,7 +19,8 @@ from .build import compiled, simulator_environment, verilog
 __all__ = ["Case", "bench_config", "run_case"]
 
 TAIL = 6000     # characters of a failed run's log
-LIMIT = 600     # seconds; a loop in the logic would hang the simulator
+# Seconds; a loop in the logic would hang the simulator.  Cells are slow.
+LIMIT, GATES_LIMIT = 600, 6 * 3600
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,10 @@ def run_case(case: Case, seed: int, waves: bool) -> str | None:
     if waves and case.simulator == "icarus":
         plusargs = [f"+dumpfile_path={place / 'dump.fst'}"]
     error: str | None = None
+    limit = GATES_LIMIT if case.start == "gates" else LIMIT
     try:
         with mock.patch.dict(os.environ, {**simulator_environment(case.simulator),
-                                          "SIM_CMD_PREFIX": f"timeout {LIMIT}"}):
+                                          "SIM_CMD_PREFIX": f"timeout {limit}"}):
             runner.test(test_module=f"tb.bench_{case.bench}", hdl_toplevel=f"dstc_{case.unit}",
                         hdl_toplevel_lang="verilog", build_dir=folder, test_dir=place, seed=seed,
                         plusargs=plusargs if case.simulator == "verilator" or waves else [],
