@@ -17,6 +17,7 @@ from .write_port import write_beat_layout
 
 __all__ = ["SLOT_ALIGN", "ResultWriter", "slot_bytes"]
 
+HELD_TILES = 2
 SLOT_ALIGN = 64
 """Bytes that slots are multiples of."""
 
@@ -35,7 +36,7 @@ class ResultWriter(wiring.Component):
     word, and at the end of the program.
 
     Timing: one beat of the bus per cycle; besides, a cycle for each order and two for each record.
-    Beats of a raw tile are taken one per cycle while there is room; a whole tile may wait.
+    Beats of raw tiles are taken one per cycle while there is room, which is for those of a pair.
 
     Parameters
     ----------
@@ -145,8 +146,8 @@ class ResultWriter(wiring.Component):
                     self._next_order(m)
 
     def _hold_tile(self, m, sink):
-        """Room for a raw tile: the core's context is free when it is held, not when written."""
-        depth = self._acc.core.c_beats
+        """Room for raw tiles: the core's context is free when it is held, not when written."""
+        depth = HELD_TILES * self._acc.core.c_beats
         m.submodules.held = held = fifo.SyncFIFOBuffered(width=len(Value.cast(self.d.payload)),
                                                          depth=depth)
         m.d.comb += [
