@@ -67,9 +67,11 @@ def near(config, rng):
 
 
 def wild(config, rng):
-    """Any patterns; zeros of both signs onto every other -0."""
+    """Any patterns; zeros of both signs onto every other -0, infinities of both signs."""
     a = random_operand(config, rng, (EDGE, 4), wild=True, density=.95)
     a[0] = random_operand(config, rng, 4, density=0)
+    if config.format.layout.has_infinity:
+        a[1, 1:3] = np.inf
     c = random_c(config, rng, (EDGE, EDGE), wild=True)
     c[0, ::2] = -0.0
     return a, random_operand(config, rng, (4, EDGE), wild=True, density=.95), c
