@@ -150,9 +150,9 @@ module axi4_memory #(
     draw = ({$random(seed)} % 100) < percent;
   endfunction
 
-  function inside;
+  function in_memory;
     input [63:0] address;
-    inside = address >= BASE && address < BASE + DEPTH * BYTES;
+    in_memory = address >= BASE && address < BASE + DEPTH * BYTES;
   endfunction
 
   function integer index;
@@ -246,7 +246,7 @@ module axi4_memory #(
         rvalid <= 1'b1;
         rid <= read_id[current];
         rlast <= read_left[current] == 1;
-        if (inside(read_address[current])) begin
+        if (in_memory(read_address[current])) begin
           rdata <= words[index(read_address[current])];
           rresp <= OKAY;
         end else begin
@@ -278,7 +278,7 @@ module axi4_memory #(
   task take_data;
     begin
       slot = write_first;
-      if (inside(write_address[slot])) begin
+      if (in_memory(write_address[slot])) begin
         for (lane = 0; lane < BYTES; lane = lane + 1)
           if (wstrb[lane] === 1'b1)
             words[index(write_address[slot])][8*lane +: 8] = wdata[8*lane +: 8];

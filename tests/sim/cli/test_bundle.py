@@ -177,3 +177,12 @@ def test_documents_name_every_port_and_register(made):
 ])
 def test_refusals(refused, words, message):
     assert refused("verilog", "--config", "tiny", *words) == message
+
+
+@pytest.mark.parametrize("age", ["2001", "2012"])
+def test_bench_compiles_in_every_generation_of_the_language(made, age):
+    """Words that were free in 2001 are keywords of SystemVerilog."""
+    done = subprocess.run(["iverilog", f"-g{age}", "-t", "null", "bench.v", "axi4_memory.v",
+                           "dstc_accelerator.v"], cwd=made["accelerator"], check=False,
+                          capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
