@@ -1,10 +1,9 @@
 """Faults injected into the accelerator: what it does about each, and whether the next job is exact.
 
-Every class of fault on products and convolutions, on one and two cores and both widths of the
-port, with random latency, stalls and order of answers.  The simulated memory, unlike a real one,
-answers any beat with an error when told.  A fault after which the device hangs, reports something
-else, gives a wrong result or spoils the job after it ends with exit code 1; nothing is written
-then.
+Every class of fault on products and convolutions, on one, two and four cores and both widths of
+the port, with random latency, stalls and order of answers.  A fault after which the device hangs,
+reports something else, gives a wrong result or spoils the job after it ends with exit code 1;
+nothing is written then.
 
 Usage: python bench/faults.py [--config NAME] [--count N] [--seed N] [--json FILE] [--markdown FILE]
 """
@@ -30,7 +29,7 @@ from dstc_sim.faults.kinds import KINDS
 from dstc_sim.faults.scenario import SCENARIOS, make_scenario
 from dstc_sim.faults.simulated import SimulatedFaultBus
 
-SYSTEMS = ((1, 64), (1, 128), (2, 64), (2, 128))
+SYSTEMS = ((1, 128), (2, 64), (4, 128))
 """Cores, and bits of the port."""
 MEMORY = range(0x8000_0000, 0x8040_0000)
 WINDOW = range(0x8010_0000, 0x8020_0000)
