@@ -13,8 +13,8 @@ from tb.lib.machine import Machine
 from tb.lib.models import Side, Tile, bitmap_kinds
 
 # Runs of each test: enough for seconds, not minutes, on that simulator.
-RUNS = {("tiny", True): 1, ("tiny", False): 20, ("small", False): 5, ("paper", False): 0.5,
-        ("paper-int8", False): 0.5,
+RUNS = {("tiny", True): 1, ("tiny", False): 20, ("small", True): 0.2, ("small", False): 5,
+        ("paper", False): 0.5, ("paper-int8", False): 0.5,
         **{(f"tiny-{element}", four_state): 1 if four_state else 5
            for element in ("bf16", "fp8_e4m3", "fp8_e5m2") for four_state in (True, False)}}
 

@@ -18,6 +18,8 @@ ASKED = (*((unit, "tiny") for unit in (
     "structured_twin", "core")), ("core", "small"))
 BENCH = {"multiplier": "arith", "adder": "arith", "operand_buffer_a": "operand_buffer",
          "operand_buffer_b": "operand_buffer"}
+# A core of cells runs a few tens of cycles in a second, so not the tests of thousands of them.
+TESTS = {"core": "products|hard_tiles"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -34,7 +36,8 @@ def test_netlist(unit, config, request):
     if (unit, config) in ASKED and not os.environ.get("DSTC_GATES"):
         pytest.skip("make gates runs it")
     option = request.config.getoption
-    failure = run_case(Case(unit, BENCH.get(unit, unit), config, "icarus", "gates"),
+    failure = run_case(Case(unit, BENCH.get(unit, unit), config, "icarus", "gates",
+                            TESTS.get(unit)),
                        option("--bench-seed"), option("--bench-waves"))
     if failure:
         pytest.fail(failure, pytrace=False)

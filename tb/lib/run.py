@@ -37,6 +37,8 @@ class Case:
         What :func:`bench_config` takes.
     simulator, start : str
         See :mod:`tb.lib.build`.
+    tests : str
+        Expression for the names of the tests to run; all without.
     """
 
     unit: str
@@ -44,6 +46,7 @@ class Case:
     config: str
     simulator: str
     start: str
+    tests: str | None = None
 
     @property
     def name(self) -> str:
@@ -100,6 +103,7 @@ def run_case(case: Case, seed: int, waves: bool) -> str | None:
                                           "SIM_CMD_PREFIX": f"timeout {limit}"}):
             runner.test(test_module=f"tb.bench_{case.bench}", hdl_toplevel=f"dstc_{case.unit}",
                         hdl_toplevel_lang="verilog", build_dir=folder, test_dir=place, seed=seed,
+                        test_filter=case.tests,
                         plusargs=plusargs if case.simulator == "verilator" or waves else [],
                         extra_env=extra, waves=waves, log_file=log, results_xml=str(results))
         tests, failed = get_results(results)
