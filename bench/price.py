@@ -22,6 +22,7 @@ from dstc_sim.engine import ModelEngine
 DENSITIES = ((1, 1), (.75, .75), (1, .5), (.5, .5), (1, .25), (.5, .25), (.25, .25), (.5, .1),
              (.1, .1))
 TILES, DEPTH, SEED = 4, 512, 1
+TICKS = (0.25, 0.5, 1, 2, 4, 8)
 BASES = {"dense_twin": "dense twin", "structured_twin": "2:4 twin"}
 RATE = {"dense_twin": 1, "structured_twin": 2}
 """Work of a twin per cycle, in OHMMA of the dense core."""
@@ -180,7 +181,8 @@ def plot(results: list[dict], path: Path) -> None:
             left.barh(list(names.values()), widths, left=start, label=part)
             start += widths
         left.set(xlabel="area, mm2", title=f"{result['config']}, {result['target']}")
-        left.legend(fontsize=7)
+        left.set_xlim(0, 1.55 * start.max())
+        left.legend(fontsize=7, loc="lower right")
         labels = [row["work"].removeprefix("random, ") for row in result["rows"]]
         for base, title in BASES.items():
             right.plot([row[base]["per_area_without"] for row in result["rows"]], labels, "o-",
@@ -190,6 +192,8 @@ def plot(results: list[dict], path: Path) -> None:
                            labels, "o:", label=f"over the {title}, own clocks")
         right.axvline(1, color="black", linewidth=.8)
         right.set(xscale="log", xlabel="speedup per area, without operand buffers")
+        right.set_xticks(TICKS, map(str, TICKS))
+        right.minorticks_off()
         right.legend(fontsize=7)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
