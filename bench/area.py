@@ -61,10 +61,9 @@ def _whole(report: dict) -> list[str]:
     ratio = areas[0] / areas[1]
     rows += ["", f"Without operand buffers the core is {ratio:.2f} times the dense twin; the aim "
              f"of at most {LIMIT} {'holds' if ratio <= LIMIT else 'does not hold'}."]
-    if paths := of("critical_path"):
-        rows += ["Longest paths: " + "; ".join(
-            f"{title}, `{path['start']}` to `{path['end']}`"
-            for title, path in zip(TITLES.values(), paths, strict=True) if path) + "."]
+    paths = [f"{title}, `{path['start']}` to `{path['end']}`" for title, path
+             in zip(TITLES.values(), of("critical_path"), strict=True) if path]
+    rows += [f"Longest paths: {'; '.join(paths)}."] if paths else []
     return rows
 
 

@@ -81,6 +81,17 @@ def test_the_page_of_areas(area_bench, report):
     assert ("| core, buffer a: bank | 4 | 64 x 16 | 1 registered, 1 | 20 | 12 | 5 (0.50 ns) |"
             in text)
     assert "| collector | 300 |  |  | 21.4% |" in text
+    assert "Longest paths: core, `x/y` to `z`;" in text
+
+
+def test_the_page_without_clocks_and_macros(area_bench, report):
+    for each in (report, report["dense_twin"], report["structured_twin"]):
+        each |= {"fmax_mhz": None, "critical_path": None, "as_macros": None,
+                 "as_macros_and_latches": None}
+        each["memories"][0] |= {"macro_um2": None, "why_no_macro": "CACTI is not built"}
+    text = area_bench.page([report], "make area")
+    assert "| fmax, MHz |  |  |  |  |" in text and "Longest paths" not in text
+    assert "| memories as macros, um2 |  |  |  |  |" in text and "CACTI is not built |" in text
 
 
 def test_the_page_of_prices(price, report, monkeypatch, tmp_path):
