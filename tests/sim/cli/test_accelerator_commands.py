@@ -1,5 +1,7 @@
 """``dstc gemm`` and ``dstc conv`` with ``--top accelerator``, as a user calls them."""
 
+import json
+
 import pytest
 
 GEMM = "gemm --shape 8x8x8 --config tiny"
@@ -31,3 +33,37 @@ def test_simulators_of_the_core_only(refused):
     options = "--engine rtl --top accelerator --simulator icarus"
     assert refused(*GEMM.split(), *options.split()) == (
         "Simulator must be verilator with --top accelerator, not 'icarus'")
+
+
+BINS = ["issue", "conflict", "operand_wait", "drain", "idle"]
+DEVICE = "--engine rtl --top accelerator --cores 2 --port 64"
+
+
+@pytest.mark.parametrize("words", [
+    "gemm --shape 20x33x17 --random-c --seed 3", "gemm --shape 16x40x9 --mode dense",
+    "conv --shape 2x5x6x7 --kernel 9x3x3 --pad 1 --relu --encode"])
+def test_runs(run, words):
+    code, out, err = run(*words.split(), "--config", "tiny", *DEVICE.split(), "--latency", "9",
+                         "--stall", "0.2", "-o", "d.npy", "--json")
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    device = report["accelerator"]
+    assert report["bit_exact"] is True and report["engine"] == "rtl"
+    assert report["simulator"].startswith("verilator ")
+    assert (device["name"], device["cores"], device["port_bits"], device["latency"]) == (
+        "tiny-x2-64", 2, 64, 9)
+    assert list(report["bins"]) == BINS
+    for name in BINS:
+        assert report["bins"][name] == sum(core[name] for core in device["core_bins"])
+    for core in device["core_bins"]:
+        assert core["cycles"] == sum(core[name] for name in BINS) < report["cycles"]
+    assert report["ohmma"]["executed"] == sum(core["ohmma"] for core in device["core_bins"])
+    for name in ("read", "write"):
+        share = device[f"{name}_bytes"] / 8 / report["cycles"]
+        assert device["port_utilization"][name] == pytest.approx(share)
+
+
+def test_printed(run):
+    code, out, err = run(*GEMM.split(), *DEVICE.split())
+    assert (code, err) == (0, "")
+    assert "64 bits, latency 32" in out and "core 1" in out and "bit-exact" in out
