@@ -43,7 +43,7 @@ class AcceleratorEngine:
     interrupt : bool
         Whether the driver waits by interrupt, or polls.
     trace : Path, optional
-        VCD file of everything that the first configuration does.
+        VCD file of the latest run.
 
     Raises
     ------
@@ -160,6 +160,8 @@ class AcceleratorEngine:
             raise SimulationError(str(error)) from None
         finally:
             device.release(task)
+            if self._trace is not None:
+                self.close()
 
     def _convolution(self, layer: ChainLayer, out: NDArray[Any], report: JobReport,
                      config: Config, seconds: float) -> RunResult:
