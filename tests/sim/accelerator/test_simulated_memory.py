@@ -209,3 +209,18 @@ def test_closed(tmp_path):
     model.close()
     with pytest.raises(SimulationError, match="Model is closed"):
         model.run(1)
+
+
+def test_trace(tmp_path):
+    """The VCD file has the ports and as many clock edges as there were cycles."""
+    path = tmp_path / "copy.vcd"
+    model = AcceleratorModel(emit(Copier(64), "copier"), range(BASE, BASE + SIZE), trace=path)
+    begin(model, ADVERSE)
+    assert model.run(100_000, until_interrupt=True)
+    cycles = model.statistics().cycles
+    model.close()
+    text = path.read_text()
+    [clock] = {line.split()[3] for line in text.splitlines() if line.endswith(" clk $end")}
+    rises = text.splitlines().count(f"1{clock}")
+    # Besides, the cycles of two resets.
+    assert rises == cycles + 4 and " m_axi_araddr " in text
