@@ -85,12 +85,13 @@ def _memories(report: dict) -> list[str]:
             "|---|--:|--:|--:|--:|--:|---|"]
     for name, design in designs(report).items():
         for row in design["memories"]:
+            latches = "" if row["latches_um2"] is None else f"{row['latches_um2']:,.0f}"
             macro = row["why_no_macro"] or f"{row['macro_um2']:,.0f} ({row['macro_ns']:.2f} ns)"
             rows.append(
                 f"| {TITLES[name]}, {row['unit'].replace('_', ' ')}: {row['name']} "
                 f"| {row['count']} | {row['depth']} x {row['width']} "
                 f"| {row['reads']}{' registered' if row['registered'] else ''}, {row['writes']} "
-                f"| {row['flops_um2']:,.0f} | {row['latches_um2']:,.0f} | {macro} |")
+                f"| {row['flops_um2']:,.0f} | {latches} | {macro} |")
     return [*rows, "", "Prices in um2 of one memory."]
 
 

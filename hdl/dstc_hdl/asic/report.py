@@ -6,7 +6,7 @@ from typing import Any
 from dstc.config import Config
 
 from ..emit import emit_unit
-from .cacti import Macro, find_cacti, macro
+from .cacti import NODES, Macro, find_cacti, macro
 from .library import CellLibrary, find_library
 from .memories import list_memories, unit_name
 from .storage import storage_areas
@@ -46,7 +46,8 @@ def area_report(config: Config, target: str, step: Callable[[str], None] = lambd
     -------
     dict
         Areas in square micrometres, ``kge`` in thousands of two-input NAND gates, ``fmax_mhz``
-        None without OpenSTA, ``as_macros`` None without CACTI.
+        None without OpenSTA, ``as_macros`` and ``as_macros_and_latches`` None without prices of
+        macros.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def area_report(config: Config, target: str, step: Callable[[str], None] = lambd
     """
     library = find_library(target)
     tools = tool_versions(library)
-    if find_cacti():
+    if _priced(target):
         tools["cacti"] = "7, of hwcomponents-cacti"
     designs = {}
     for unit in DESIGNS:
@@ -67,6 +68,11 @@ def area_report(config: Config, target: str, step: Callable[[str], None] = lambd
     core, dense, structured = (designs[unit] for unit in DESIGNS)
     return {"config": config.name, "target": target, **core, "dense_twin": dense,
             "structured_twin": structured, "tools": tools, "method": METHOD}
+
+
+def _priced(target: str) -> bool:
+    """Whether there are prices of macros: CACTI is built and knows the target's feature size."""
+    return find_cacti() is not None and target in NODES
 
 
 def _design(netlist: Synthesized, library: CellLibrary) -> dict[str, Any]:
@@ -93,14 +99,15 @@ def _design(netlist: Synthesized, library: CellLibrary) -> dict[str, Any]:
 def _memories(memories: Any, design: dict[str, Any], library: CellLibrary) -> dict[str, Any]:
     """Every memory with its prices, and the area of the design with the cheaper kinds."""
     prices = storage_areas(sorted({memory.shape for memory in memories}), library)
-    priced = find_cacti() is not None
+    priced = _priced(library.target)
     rows, saved = [], {"macros": 0.0, "latches": 0.0}
     for memory in memories:
         shape = memory.shape
         flops, latches = prices[shape]
-        compiled = macro(shape, library.target) if priced else "CACTI is not built"
+        compiled = macro(shape, library.target) if priced else "no CACTI"
         row = {"unit": memory.unit, "name": memory.name, "count": memory.count, **vars(shape),
-               "flops_um2": round(flops, 1), "latches_um2": round(latches, 1),
+               "flops_um2": round(flops, 1),
+               "latches_um2": None if latches is None else round(latches, 1),
                "macro_um2": None, "why_no_macro": None}
         # A small macro is larger than its cells; nobody would take it.
         if isinstance(compiled, Macro) and compiled.area >= flops:
@@ -112,7 +119,7 @@ def _memories(memories: Any, design: dict[str, Any], library: CellLibrary) -> di
             saved["latches"] += memory.count * (flops - compiled.area)
         else:
             row["why_no_macro"] = compiled
-            saved["latches"] += memory.count * max(0.0, flops - latches)
+            saved["latches"] += memory.count * max(0.0, flops - (latches or flops))
         rows.append(row)
     total = design["area_um2"]
     return {

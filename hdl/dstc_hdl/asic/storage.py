@@ -20,8 +20,9 @@ from .tools import SynthesisError, call, find_yosys, tool_versions
 
 __all__ = ["LATCHES", "memory_verilog", "storage_areas"]
 
-LATCHES = {"asic45": ("DLH_X1", "D", "G", "Q"), "asic180": ("LATCH", "D", "CLK", "Q")}
-"""Transparent latch of each target: cell, data, gate (high: open), output."""
+LATCHES = {"asic45": ("DLH_X1", "D", "G", "Q")}
+"""Transparent latch of a target: cell, data, gate (high: open), output.  The other library has one
+too, without an area."""
 
 SCRIPT = """
 read_verilog memories.v
@@ -43,18 +44,20 @@ endmodule
 
 
 def storage_areas(shapes: Sequence[MemoryShape], library: CellLibrary
-                  ) -> dict[MemoryShape, tuple[float, float]]:
-    """Square micrometres of a memory of each shape, of flip-flops and of latches.
+                  ) -> dict[MemoryShape, tuple[float, float | None]]:
+    """Square micrometres of a memory of each shape, of flip-flops and, where known, of latches.
 
     Raises
     ------
     SynthesisError
         If Yosys is missing or fails.
     """
+    kinds = ("flops", "latches") if library.target in LATCHES else ("flops",)
     wanted = {f"{kind}_{n}": memory_verilog(shape, f"{kind}_{n}", latches=kind == "latches")
-              for n, shape in enumerate(shapes) for kind in ("flops", "latches")}
+              for n, shape in enumerate(shapes) for kind in kinds}
     areas = _areas(wanted, library)
-    return {shape: (areas[f"flops_{n}"], areas[f"latches_{n}"]) for n, shape in enumerate(shapes)}
+    return {shape: (areas[f"flops_{n}"], areas.get(f"latches_{n}"))
+            for n, shape in enumerate(shapes)}
 
 
 def memory_verilog(shape: MemoryShape, name: str, *, latches: bool) -> str:
@@ -100,9 +103,12 @@ def _latches(shape: MemoryShape) -> list[str]:
 
 def _areas(modules: dict[str, str], library: CellLibrary) -> dict[str, float]:
     """Areas of modules by name, from the cache if nothing that decides them has changed."""
-    cell, data, gate, out = LATCHES[library.target]
+    latch = ""
+    if library.target in LATCHES:
+        cell, data, gate, out = LATCHES[library.target]
+        latch = LATCH.format(cell=cell, data=data, gate=gate, out=out)
     files = {"memories.v": "".join(modules.values()),
-             "latch.v": LATCH.format(cell=cell, data=data, gate=gate, out=out),
+             "latch.v": latch,
              "run.ys": SCRIPT.format(target=TARGET_PS),
              "abc.constr": f"set_driving_cell {library.driver}\nset_load 5 [all_outputs]\n"}
 

@@ -141,6 +141,14 @@ def test_latches_are_smaller_than_flip_flops():
     assert areas[small][0] > small.bits * library.areas()["DFF_X1"]
 
 
+def test_a_latch_without_an_area_has_no_price():
+    shape = MemoryShape(4, 4, 1, 1, False)
+    library = installed("asic180")
+    assert library.areas()["LATCH"] == 0
+    flops, latches = storage_areas([shape], library)[shape]
+    assert flops > shape.bits * library.areas()["DFFPOSX1"] and latches is None
+
+
 def test_what_is_no_macro_says_why(monkeypatch, tmp_path):
     monkeypatch.setattr(cacti, "find_cacti", lambda: None)
     assert macro(MemoryShape(8, 64, 1, 1, False), "asic45") == "read without a register"
