@@ -85,16 +85,21 @@ def page(result: dict[str, Any]) -> str:
              + ", ".join(f"{cores} x {bits} bit" for cores, bits in SYSTEMS)
              + " (cores, port), with random latency,",
              "stalls and order of answers. After every fault the device is cleared (or was reset) "
-             "and the same job",
-             "has to be bit-exact. None hung, none was silently wrong, none spoilt the next job; "
-             "every error had the",
-             "code, core and address that the bytes or the bus called for, and raised the "
-             "interrupt.", "",
+             "and the same",
+             "job has to be bit-exact. None hung, none was silently wrong, none spoilt the next "
+             "job; every error",
+             "raised the interrupt and had the code, core and address that the bytes or the bus "
+             "called for. Of word",
+             "lists that are too short or too long, several units may notice first: there any of "
+             "the codes that tell",
+             "so is right, and the address is not looked at. The benches inject the same faults "
+             "with a memory of",
+             "cocotbext-axi ([tb](../../tb/README.md)).", "",
              "Made by `python bench/faults.py --json docs/results/faults.json "
              "--markdown docs/results/faults.md`",
              f"with seed {result['seed']}, at most {result['count']} faults of a class on each "
-             "scenario and system, " + ", ".join(
-                 f"{tool} {version}" for tool, version in result["tools"].items()) + ".", "",
+             "scenario and system,",
+             ", ".join(f"{tool} {version}" for tool, version in result["tools"].items()) + ".", "",
              "| class | faults | " + " | ".join(each.value for each in GOOD)
              + " | codes reported |", "|---|--:|" + "--:|" * len(GOOD) + "---|"]
     for kind in KINDS:
