@@ -31,7 +31,7 @@ class RunResult:
     cycles : int or None
         Cycles of the core, from its own counters; None where nothing counted.
     dense_cycles : int
-        OHMMA that the same core executes in dense mode, one per cycle.
+        OHMMA that the same core executes in dense mode, one per cycle; several cores share them.
     ohmma : mapping
         ``executed`` and ``dense``.
     bins : mapping or None

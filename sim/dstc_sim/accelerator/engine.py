@@ -100,7 +100,8 @@ class AcceleratorEngine:
             mode: str = "sparse") -> RunResult:
         """As :meth:`dstc_sim.engine.Engine.run`; seconds count encoding, simulation and decoding.
 
-        Cycles are those of the job; bins are summed over the cores.
+        Cycles are those of the job; bins are summed over the cores.  ``dense_cycles`` are those of
+        as many cores in dense mode, their OHMMA evenly shared.
         """
         _, device = self.device(config)
         started = time.perf_counter()
@@ -111,7 +112,8 @@ class AcceleratorEngine:
         outputs, reports = self._complete(config, task)
         return RunResult(
             engine=self.name, config=config, mode=mode, out=outputs["d"],
-            shape=(encoded[0].outer, encoded[1].outer, encoded[0].k), dense_cycles=counts.dense,
+            shape=(encoded[0].outer, encoded[1].outer, encoded[0].k),
+            dense_cycles=-(-counts.dense // self._cores),
             seconds=time.perf_counter() - started,
             **self._costs(reports["d"], counts.dense, config))
 
@@ -169,8 +171,9 @@ class AcceleratorEngine:
         dense = dense_ohmma(geometry, config)
         return RunResult(
             engine=self.name, config=config, mode="sparse", out=out,
-            shape=(geometry.positions, geometry.outputs, geometry.k), dense_cycles=dense,
-            seconds=seconds, **self._costs(report, dense, config))
+            shape=(geometry.positions, geometry.outputs, geometry.k),
+            dense_cycles=-(-dense // self._cores), seconds=seconds,
+            **self._costs(report, dense, config))
 
     def _costs(self, report: JobReport, dense: int, config: Config) -> dict[str, Any]:
         """What a job cost by the device's counters, as fields of the result."""

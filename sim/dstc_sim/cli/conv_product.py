@@ -128,7 +128,8 @@ def _whole(runs: list[RunResult], operands: ConvOperands) -> RunResult:
     counted = first.bins is not None
     return replace(
         first, shape=_shape(operands), out=_stacked([run.out for run in runs], operands.batch),
-        cycles=sum(run.cycles or 0 for run in runs) if counted else None, dense_cycles=dense,
+        cycles=sum(run.cycles or 0 for run in runs) if counted else None,
+        dense_cycles=-(-dense // (first.accelerator["cores"] if first.accelerator else 1)),
         ohmma={"executed": sum(run.ohmma["executed"] for run in runs), "dense": dense},
         bins={name: sum((run.bins or {})[name] for run in runs) for name in BINS}
         if counted else None,

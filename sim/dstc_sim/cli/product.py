@@ -103,7 +103,9 @@ def print_product(report: dict[str, Any]) -> None:
         rows = {"convolution": f"{geometry['images']} of {shapes[0]}, kernel {shapes[1]}, to "
                                f"{shapes[2]}", **rows}
     if report["cycles"] is not None:
-        rows["cycles"] = (f"{report['cycles']:,}, dense {report['dense_cycles']:,}: "
+        cores = report.get("accelerator", {}).get("cores", 1)
+        dense = f"dense on {cores} cores" if cores > 1 else "dense"
+        rows["cycles"] = (f"{report['cycles']:,}, {dense} {report['dense_cycles']:,}: "
                           f"{report['speedup']:.2f}x faster")
         bins = report["bins"] or {}
         for name, cycles in bins.items():

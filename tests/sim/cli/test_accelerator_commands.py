@@ -58,6 +58,9 @@ def test_runs(run, words):
     for core in device["core_bins"]:
         assert core["cycles"] == sum(core[name] for name in BINS) < report["cycles"]
     assert report["ohmma"]["executed"] == sum(core["ohmma"] for core in device["core_bins"])
+    # The same multipliers in dense mode.
+    assert report["dense_cycles"] == -(-report["ohmma"]["dense"] // 2)
+    assert report["speedup"] == report["dense_cycles"] / report["cycles"]
     for name in ("read", "write"):
         share = device[f"{name}_bytes"] / 8 / report["cycles"]
         assert device["port_utilization"][name] == pytest.approx(share)
@@ -67,3 +70,5 @@ def test_printed(run):
     code, out, err = run(*GEMM.split(), *DEVICE.split())
     assert (code, err) == (0, "")
     assert "64 bits, latency 32" in out and "core 1" in out and "bit-exact" in out
+    # One tile of 8 x 8 x 8: 64 OHMMA on two cores.
+    assert "dense on 2 cores 32: " in out
