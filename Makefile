@@ -84,6 +84,22 @@ faults: $(READY)  ## docs/results/faults: what the accelerator does about inject
 	$(BIN)/python bench/faults.py --json docs/results/faults.json \
 	    --markdown docs/results/faults.md
 
+.PHONY: area
+area: $(READY)  ## docs/results/area: cells, clock, memories of small and paper beside the twins
+	@bash scripts/area_tools.sh $(VENV)
+	$(BIN)/python bench/area.py --results docs/results
+
+.PHONY: price
+price: $(READY)  ## docs/results/price: parts over the twins, speedup per area
+	@bash scripts/area_tools.sh $(VENV)
+	$(BIN)/python bench/price.py --json docs/results/price.json \
+	    --markdown docs/results/price.md --plot docs/results/price.svg
+
+.PHONY: gates
+gates: $(READY)  ## benches on the netlists of 45 nm cells (hours)
+	@bash scripts/area_tools.sh $(VENV)
+	DSTC_GATES=1 $(BIN)/python -m pytest tb/test_gates.py
+
 .PHONY: profile-speed
 profile-speed: $(READY)  ## docs/results/profile: time and memory of dstc profile (DATA=folder)
 	$(BIN)/python bench/network_profile.py $(if $(DATA),--data $(DATA)) \
