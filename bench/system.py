@@ -143,8 +143,7 @@ def main() -> None:
     arguments = parser.parse_args()
     config = get_config(arguments.config)
     cases = list(cnn_cases(config))
-    if arguments.trace:
-        cases += trace_cases(arguments.trace, config)
+    traced = list(trace_cases(arguments.trace, config)) if arguments.trace else []
     result: dict[str, Any] = {
         "config": config.to_dict(), "tools": AcceleratorEngine.tools(),
         "trace": arguments.trace.name if arguments.trace else None,
@@ -157,6 +156,8 @@ def main() -> None:
         wide = port == 128
         result["rows"] += squares(arguments.sizes if wide else [NARROW], engine, config)
         result["rows"] += layers(cases if wide else [], engine, config)
+        # A large network takes an hour on several simulated cores.
+        result["rows"] += layers(traced if wide and cores == 1 else [], engine, config)
         engine.close()
         write(result, arguments.json, arguments.markdown)
     print(page(result))
