@@ -35,7 +35,8 @@ anywhere at multiples of 16 bytes. `post` and `gather` have the 64-bit words of
 instructions (of a pair the left one first), each with its parameters, and, if the program is
 `lowered`, what the im2col unit needs to make the A tiles that the instructions take, in their
 order. `x_list` names the tile records that it loads: each number counts 64-bit words from
-`x_directory` to the entry of the record. Nothing may be left over when the program ends.
+`x_directory` to the entry of the record. When the program ends, nothing may be left that no unit
+has taken.
 """
 
 INSTRUCTIONS = """\

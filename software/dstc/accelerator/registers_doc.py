@@ -61,7 +61,8 @@ ADDRESSES = {
     ErrorCode.ILLEGAL_OPCODE: "-", ErrorCode.RESERVED_BITS: "-", ErrorCode.FIELD_RANGE: "-",
     ErrorCode.NO_KSTEP: "-", ErrorCode.A_RECORD: "the record",
     ErrorCode.B_RECORD: "the record", ErrorCode.WARP_BITMAP: "-",
-    ConvErrorCode.FEATURE_RECORD: "the record", ConvErrorCode.GATHER_WORD: "the word taken last",
+    ConvErrorCode.FEATURE_RECORD: "the record",
+    ConvErrorCode.GATHER_WORD: "the word, or one behind",
     ConvErrorCode.POST_WORD: "the word taken last", DeviceErrorCode.JOB: "the job",
     DeviceErrorCode.PROGRAM: "the header", DeviceErrorCode.INSTRUCTION: "the instruction",
     DeviceErrorCode.ADDRESS: "of the access",
@@ -69,7 +70,7 @@ ADDRESSES = {
     DeviceErrorCode.READ: "of the beat", DeviceErrorCode.WRITE: "of the burst",
     DeviceErrorCode.RESULT: "`result` of the instruction",
     DeviceErrorCode.LEFTOVER: "what is left, or 0",
-    DeviceErrorCode.TIMEOUT: "0",
+    DeviceErrorCode.TIMEOUT: "0; of a job's fetch, the job",
 }
 
 

@@ -250,6 +250,8 @@ class Device:
         DeviceError, DeviceTimeout
             If the device fails; it has been cleared.
         """
+        if not task.jobs:
+            raise DstcError("Task must have jobs, not have been released")
         reports = {}
         try:
             for number, (name, programs) in enumerate(task.jobs.items()):
@@ -268,10 +270,11 @@ class Device:
         return read_place(self._bus, task.places[name], self.accelerator)
 
     def release(self, task: Task) -> None:
-        """Give the memory of a task back."""
+        """Give the memory of a task back; it cannot run any more."""
         for region in task.regions:
             self._allocator.free(region)
         task.regions.clear()
+        task.jobs.clear()
 
     def _complete(self, task: Task, profile: bool) -> Run:
         try:

@@ -93,6 +93,7 @@ class JobQueue:
         self._thing_at = thing_at
         self._submitted = 0
         self._ended = 0
+        self._clearing = False
 
     def start(self, window: range, cycle_timeout: int) -> None:
         """Set the device up for the addresses of a window, without any job."""
@@ -115,9 +116,12 @@ class JobQueue:
             If the device does not get there, because the memory never answers.
         """
         control = self._read("CONTROL")
+        # Until the device is there, its counts are neither the old nor the new ones.
+        self._clearing = True
         self._write("CONTROL", control | 2)
         self._until(lambda: not self._read("CONTROL") & 2, "clear its queue", False)
         self._submitted = self._ended = 0
+        self._clearing = False
 
     def submit(self, programs: Sequence[int], tag: int = 0) -> int:
         """Put a job behind the others.
@@ -144,6 +148,8 @@ class JobQueue:
         if not 1 <= len(programs) <= self._accelerator.cores:
             raise DstcError(f"Programs of a job must be from 1 to {self._accelerator.cores}, "
                             f"not {len(programs)}")
+        if self._clearing:
+            self.clear()
         if self._submitted - self._ended == RING_ENTRIES:
             self.wait(self._submitted - RING_ENTRIES)
         each = [*programs, *[0] * (MAX_CORES - len(programs))]
@@ -159,6 +165,8 @@ class JobQueue:
     def wait(self, number: int | None = None) -> None:
         """Wait until a job has ended, the last one unless said.
 
+        Each job may take as long as a wait may; those before it count for themselves.
+
         Raises
         ------
         DeviceError
@@ -167,7 +175,9 @@ class JobQueue:
             If it takes too long.
         """
         wanted = self._submitted if number is None else number + 1
-        self._until(lambda: self._look() >= wanted, f"end job {wanted - 1}", self._interrupt)
+        while (ended := self._ended) < wanted:
+            self._until(lambda ended=ended: self._look() > ended,  # type: ignore[misc]
+                        f"end job {ended}", self._interrupt)
 
     def report(self) -> JobReport:
         """The report of the job that ended last."""

@@ -165,6 +165,17 @@ def test_device_that_hangs(interrupt):
     bus.stuck = True
     with pytest.raises(DeviceTimeout, match=r"^Device must clear its queue within 0\.05 s, "):
         device.clear()
+    bus.stuck = False
+    assert device.gemm(one, one).result == 1
+
+
+def test_released_task():
+    device, _ = device_of()
+    one = np.ones((1, 1), np.float16)
+    task = device.prepare_gemm(one, one)
+    device.release(task)
+    with pytest.raises(DstcError, match=r"^Task must have jobs, not have been released$"):
+        device.run(task)
 
 
 def test_interrupt_that_never_comes():
