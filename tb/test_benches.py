@@ -41,7 +41,7 @@ INSTEAD = {
     "read_channel_narrow": (("tiny-x1-128", "icarus", "unknown"),),
     "read_channel_wide": (("tiny-x1-64", "icarus", "unknown"),),
     "read_port": (("tiny-x1-128", "icarus", "unknown"),),
-    "write_port": (("tiny-x1-128", "icarus", "unknown"), ("tiny-x1-64", "verilator", "unknown")),
+    "write_port": (("tiny-x1-128", "icarus", "unknown"),),
     "dense_twin": (*TWIN, ("small", "verilator", "unknown")),
     "structured_twin": TWIN,
     **dict.fromkeys(("dense_twin_fused", "structured_twin_fused"), TWIN[:1]),
