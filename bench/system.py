@@ -148,6 +148,7 @@ def main() -> None:
         "config": config.to_dict(), "tools": AcceleratorEngine.tools(),
         "trace": arguments.trace.name if arguments.trace else None,
         "devices": arguments.devices,
+        **({"sizes": arguments.sizes} if arguments.sizes != list(SIZES) else {}),
         "checked": [stalled(each) for each in track(arguments.checked, "random stalls")],
         "rows": []}
     for cores, port in map(parse, arguments.devices):

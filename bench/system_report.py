@@ -47,7 +47,9 @@ def _command(result: dict[str, Any]) -> str:
     trace, devices = result["trace"], result["devices"]
     if devices == ALL:
         return "make system" + (f" TRACE={trace}" if trace else "")
-    return (f"python bench/system.py --devices {' '.join(devices)}"
+    name, sizes = result["config"]["name"], " ".join(map(str, result.get("sizes", ())))
+    return ("python bench/system.py" + (f" --config {name}" if name != "paper" else "")
+            + f" --devices {' '.join(devices)}" + (f" --sizes {sizes}" if sizes else "")
             + (f" --trace {trace}" if trace else ""))
 
 

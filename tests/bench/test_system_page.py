@@ -50,5 +50,5 @@ def test_what_it_says(page):
 
 def test_a_contract_that_fails_is_said(page):
     text = page(result(row(1, 1250, BINS | {"operand_wait": 60}), devices=["1x128"]))
-    assert "Made by `python bench/system.py --devices 1x128` with" in text
+    assert "Made by `python bench/system.py --config tiny --devices 1x128` with" in text
     assert "does not hold" in text and "More cores" not in text
