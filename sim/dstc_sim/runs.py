@@ -14,6 +14,8 @@ from dstc.conv.words import ConvErrorCode
 from dstc.errors import DstcError
 from dstc.isa import ErrorCode
 
+from .stalls import generator_state, require_stall, stall_threshold
+
 __all__ = ["BINS", "COUNTERS", "ERROR_CODES", "MAX_CYCLES", "QUIET_LIMIT", "STREAMS", "CoreJob",
            "CoreRun", "CoreSimulator", "Ending", "Outcome", "SimulationError", "Stall", "Status",
            "StreamJob", "stream_beats", "unpack_counters"]
@@ -117,9 +119,7 @@ class Stall:
 
     def __post_init__(self) -> None:
         for stream in STREAMS:
-            value = getattr(self, stream)
-            if not 0 <= value < 1:
-                raise DstcError(f"Stall probability must be from 0 to below 1, not {value}")
+            require_stall(getattr(self, stream))
         if not 0 <= self.seed < 1 << 63:
             raise DstcError(f"Stall seed must be from 0 to below 2**63, not {self.seed}")
 
@@ -130,14 +130,14 @@ class Stall:
 
     def thresholds(self) -> dict[str, int]:
         """A stream waits when a uniform 32-bit number is below its threshold."""
-        return {stream: int(getattr(self, stream) * 2**32) for stream in STREAMS}
+        return {stream: stall_threshold(getattr(self, stream)) for stream in STREAMS}
 
     def states(self, streams: Sequence[str] = STREAMS) -> dict[str, int]:
         """Start of each stream's generator, splitmix64 in every simulator.
 
         Equal patterns everywhere make runs of the same job equal in every cycle.
         """
-        return {stream: (8 * self.seed + n) * 0xD1342543DE82EF95 % 2**64
+        return {stream: generator_state(self.seed, n)
                 for n, stream in enumerate(streams, start=1)}
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from dstc.errors import DstcError
 
+from ..stalls import generator_state, require_stall, stall_threshold
+
 __all__ = ["CHANNELS", "BusFault", "MemoryTiming"]
 
 CHANNELS = ("ar", "r", "aw", "w", "b", "lite")
@@ -48,9 +50,7 @@ class MemoryTiming:
 
     def __post_init__(self) -> None:
         for channel in CHANNELS:
-            value = getattr(self, channel)
-            if not 0 <= value < 1:
-                raise DstcError(f"Stall probability must be from 0 to below 1, not {value}")
+            require_stall(getattr(self, channel))
         for name, least in (("latency", 1), ("spread", 0)):
             if not least <= getattr(self, name) < 1 << 20:
                 raise DstcError(f"Memory {name} must be from {least} to {(1 << 20) - 1}, "
@@ -67,12 +67,11 @@ class MemoryTiming:
 
     def thresholds(self) -> list[int]:
         """A channel waits when a uniform 32-bit number is below its threshold."""
-        return [int(getattr(self, channel) * 2**32) for channel in CHANNELS]
+        return [stall_threshold(getattr(self, channel)) for channel in CHANNELS]
 
     def states(self) -> list[int]:
         """Start of the generator of each choice, splitmix64."""
-        return [(8 * self.seed + n) * 0xD1342543DE82EF95 % 2**64
-                for n in range(1, len(CHOICES) + 1)]
+        return [generator_state(self.seed, n) for n in range(1, len(CHOICES) + 1)]
 
 
 @dataclass(frozen=True, kw_only=True)
