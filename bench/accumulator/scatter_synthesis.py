@@ -10,13 +10,12 @@ from amaranth.lib import wiring
 
 from dstc.errors import DstcError
 from dstc_hdl.asic.library import find_library
-from dstc_hdl.asic.synthesis import read_timing
+from dstc_hdl.asic.synthesis import PERIOD_NS, TARGET_PS, TIME, read_timing
 from dstc_hdl.asic.tools import call, find_sta, find_yosys, tool_versions
 from dstc_hdl.emit import content_key, emit, publish
 
 __all__ = ["Synthesis", "Unit"]
 
-TARGET_PS, PERIOD_NS = 1500, 10
 CONSTRAINTS = "set_driving_cell BUF_X2\nset_load 5 [all_outputs]\n"
 YOSYS = """
 read_verilog {top}.v
@@ -30,20 +29,7 @@ setundef -zero
 hilomap -hicell LOGIC1_X1 Z -locell LOGIC0_X1 Z
 splitnets
 opt_clean -purge
-write_verilog -noattr -noexpr -nohex -nodec net.v
-"""
-# Ports are taken as registered outside, so that only paths between the registers of the unit and
-# to and from its ports count; the clock is only the reference of the slack.
-STA = """
-read_liberty cells.lib
-read_verilog net.v
-link_design {top}
-create_clock -name clk -period {period} [get_ports clk]
-set_input_delay 0 -clock clk [all_inputs]
-set_output_delay 0 -clock clk [all_outputs]
-set_driving_cell -lib_cell BUF_X2 [all_inputs]
-report_checks -path_delay max -format full
-exit
+write_verilog -noattr -noexpr -nohex -nodec netlist.v
 """
 
 
@@ -119,7 +105,7 @@ class Synthesis:
         """
         verilog = emit(component, name).verilog
         script = YOSYS.format(top=name, target=TARGET_PS, flatten="-flatten" if flatten else "")
-        timing = STA.format(top=name, period=PERIOD_NS)
+        timing = TIME.format(top=name, period=PERIOD_NS, driver=self._library.driver)
         key = content_key(verilog, script, timing, CONSTRAINTS, self.tools)
 
         def make(folder: Path) -> None:

@@ -19,7 +19,7 @@ from .fanout import buffer_nets
 from .library import CellLibrary
 from .tools import call, find_sta, find_yosys, tool_versions
 
-__all__ = ["Synthesized", "Timing", "read_timing", "synthesize"]
+__all__ = ["PERIOD_NS", "TARGET_PS", "TIME", "Synthesized", "Timing", "read_timing", "synthesize"]
 
 MAP = """
 read_verilog design.v
