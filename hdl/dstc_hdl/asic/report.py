@@ -13,7 +13,7 @@ from .storage import storage_areas
 from .synthesis import Synthesized, synthesize
 from .tools import tool_versions
 
-__all__ = ["DESIGNS", "GLUE", "OPERAND_BUFFERS", "area_report"]
+__all__ = ["DESIGNS", "GLUE", "OPERAND_BUFFERS", "area_report", "design_report"]
 
 DESIGNS = ("core", "dense_twin", "structured_twin")
 """What a report compares; the first is the one it is about."""
@@ -62,7 +62,7 @@ def area_report(config: Config, target: str, step: Callable[[str], None] = lambd
     for unit in DESIGNS:
         step(f"{unit}: cells")
         emitted, _ = emit_unit(unit, config)
-        design = _design(synthesize(emitted, library), library)
+        design = design_report(synthesize(emitted, library), library)
         step(f"{unit}: memories")
         designs[unit] = {**design, **_memories(list_memories(emitted, library), design, library)}
     core, dense, structured = (designs[unit] for unit in DESIGNS)
@@ -75,7 +75,8 @@ def _priced(target: str) -> bool:
     return find_cacti() is not None and target in NODES
 
 
-def _design(netlist: Synthesized, library: CellLibrary) -> dict[str, Any]:
+def design_report(netlist: Synthesized, library: CellLibrary) -> dict[str, Any]:
+    """Area, clock and units of one design: what a report says about it but its memories."""
     gate = library.areas()[library.nand2]
     units: dict[str, float] = {}
     for instance, module in netlist.instances().items():

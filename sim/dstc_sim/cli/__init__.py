@@ -22,8 +22,8 @@ from dstc.errors import DstcError
 
 __all__ = ["COMMANDS", "app", "main"]
 
-COMMANDS = ("gemm", "conv", "run", "profile", "explain", "encode", "info", "verilog", "area",
-            "asm", "disasm", "doctor")
+COMMANDS = ("gemm", "conv", "run", "profile", "sweep", "explain", "encode", "info", "verilog",
+            "area", "asm", "disasm", "doctor")
 """Every command, in the order of the help."""
 
 
