@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import json
+import signal
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from dstc_sim.cyclemodel.sampling import estimate_cycles
 from dstc_sim.sweep import Store, sweep
 from dstc_sim.sweep import task as task_module
 from dstc_sim.sweep.pareto import front
+from dstc_sim.sweep.run import processes
 from dstc_sim.sweep.space import make_space
 from dstc_sim.sweep.task import Task, model_version, run_task
 
@@ -99,6 +101,20 @@ def test_what_was_finished_before_an_interruption_is_kept(space, store):
     rest = Here()
     run(space, store, rest)
     assert len(rest.ran) == 1
+
+
+def test_a_lost_process():
+    """Somebody ends a worker process: one sentence."""
+    with (pytest.raises(DstcError, match=r"^Worker process must end its task, not be ended; the "
+                                         r"same command goes on with what is missing$"),
+          processes(1) as pool):
+        pool.submit(signal.raise_signal, signal.SIGKILL).result()
+
+
+def test_no_processes():
+    with (pytest.raises(DstcError, match=r"^Number of processes must be positive, not 0$"),
+          processes(0)):
+        pass
 
 
 @pytest.mark.parametrize("damage, sentence", [
