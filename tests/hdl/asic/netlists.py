@@ -45,11 +45,11 @@ def hand_made_library(folder: Path, load: float = 12.0) -> CellLibrary:
     liberty = folder / "cells.lib"
     liberty.write_text(LIBERTY)
     return CellLibrary(target="none", title="hand-made", liberty=liberty, models=None,
-                       nand2="GATE", buffer="BUF", driver="BUF", ties=None, load=load,
-                       clock_pins=frozenset({"CK"}))
+                       nand2="GATE", buffer="BUF", driver="BUF", gate=None, ties=None,
+                       load=load, clock_pins=frozenset({"CK"}))
 
 
-OUTPUTS = ("Y", "Q", "Z")
+OUTPUTS = ("Y", "Q", "Z", "QN", "GCK")
 
 
 @dataclass(frozen=True)
