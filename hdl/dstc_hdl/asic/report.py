@@ -47,7 +47,7 @@ def area_report(config: Config, target: str, step: Callable[[str], None] = lambd
     dict
         Areas in square micrometres, ``kge`` in thousands of two-input NAND gates, ``fmax_mhz``
         None without OpenSTA, ``as_macros`` and ``as_macros_and_latches`` None without prices of
-        macros.
+        macros; ``verilog`` is the hash of what was synthesised.
 
     Raises
     ------
@@ -64,7 +64,8 @@ def area_report(config: Config, target: str, step: Callable[[str], None] = lambd
         emitted, _ = emit_unit(unit, config)
         design = design_report(synthesize(emitted, library), library)
         step(f"{unit}: memories")
-        designs[unit] = {**design, **_memories(list_memories(emitted, library), design, library)}
+        designs[unit] = {**design, **_memories(list_memories(emitted, library), design, library),
+                         "verilog": emitted.sha256}
     core, dense, structured = (designs[unit] for unit in DESIGNS)
     return {"config": config.name, "target": target, **core, "dense_twin": dense,
             "structured_twin": structured, "tools": tools, "method": METHOD}

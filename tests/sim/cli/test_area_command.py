@@ -7,15 +7,18 @@ import shutil
 
 import pytest
 
+from dstc.config import get_config
 from dstc.errors import DstcError
 from dstc_hdl.asic import library as library_module
 from dstc_hdl.asic import tools as tools_module
 from dstc_hdl.asic.library import find_library
+from dstc_hdl.asic.report import DESIGNS
+from dstc_hdl.emit import emit_unit
 from dstc_sim.cli import main
 from dstc_sim.cli.area import tables
 
 KEYS = {"area_um2", "kge", "fmax_mhz", "units", "cells", "buffers", "critical_path",
-        "without_operand_buffers", "memories", "as_macros", "as_macros_and_latches"}
+        "without_operand_buffers", "memories", "as_macros", "as_macros_and_latches", "verilog"}
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,12 @@ def test_one_object_with_the_promised_keys(report):
     assert set(report["dense_twin"]) == set(report["structured_twin"]) == KEYS
     assert (report["config"], report["target"]) == ("tiny", "asic45")
     assert {"yosys", "cells"} <= set(report["tools"])
+
+
+def test_the_report_names_the_verilog(report):
+    """By which docs/results/history.json knows whether committed areas are of this hardware."""
+    emitted = [emit_unit(unit, get_config("tiny"))[0] for unit in DESIGNS]
+    assert [design["verilog"] for design in designs(report)] == [one.sha256 for one in emitted]
 
 
 def test_units_sum_to_the_whole(report):
