@@ -41,6 +41,9 @@ def command(
     trace: Annotated[list[str] | None, typer.Option(
         metavar="TRACE.npz", show_default=False,
         help="Each layer of a trace of masks; repeatable.")] = None,
+    network: Annotated[list[str] | None, typer.Option(
+        metavar="MODEL.onnx,INPUT", show_default=False,
+        help="Each layer of a network that runs on an input; repeatable.")] = None,
     matrices: Annotated[list[str] | None, typer.Option(
         metavar="A,B", show_default=False,
         help="The non-zeros of two matrix files; repeatable.")] = None,
@@ -79,6 +82,8 @@ def command(
 
       dstc sweep --vary slots=2,4 --trace trace.npz --sample 48 --json
 
+      dstc sweep --base paper,small --network model.onnx,image.npy
+
       dstc sweep space.toml --scheduler tcp://127.0.0.1:8786
 
       dstc sweep space.toml --area synthesise
@@ -91,8 +96,8 @@ def command(
     from dstc_sim.sweep.run import cluster, processes
 
     options = {"base": base, "vary": vary, "shape": shape, "density": density,
-               "pattern": pattern, "seed": seed, "trace": trace, "matrices": matrices,
-               "mode": mode, "sample": sample}
+               "pattern": pattern, "seed": seed, "trace": trace, "network": network,
+               "matrices": matrices, "mode": mode, "sample": sample}
     chosen = _space(space, {name: value for name, value in options.items() if value is not None})
     for name, value, allowed in (("Area", area, AREAS), ("Target", target, tuple(TARGETS))):
         if value not in allowed:
@@ -150,16 +155,22 @@ def _space(file: Path | None, options: dict[str, Any]) -> "Space":
                         "it")
     described["workload"] += [random] if random else []
     described["workload"] += [{"trace": name} for name in options.get("trace", [])]
-    for text in options.get("matrices", []):
-        a, _, b = text.partition(",")
-        if not (a and b):
-            raise DstcError(f"Matrices must be two files A,B, not {text!r}")
-        described["workload"].append({"a": a, "b": b})
+    for option, keys in (("network", ("network", "input")), ("matrices", ("a", "b"))):
+        described["workload"] += [dict(zip(keys, _pair(option, text), strict=True))
+                                  for text in options.get(option, [])]
     return make_space(described, Path())
 
 
 def _split(texts: list[str]) -> list[str]:
     return [part for text in texts for part in text.split(",")]
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    first, _, second = text.partition(",")
+    if not (first and second):
+        raise DstcError(f"Option --{option} must be two files with a comma between them, "
+                        f"not {text!r}")
+    return first, second
 
 
 def _number(text: str) -> Any:
@@ -179,7 +190,10 @@ def _print(report: dict[str, Any]) -> None:
 
     from dstc_sim.sweep.terminal import notes, table
 
-    console = Console(soft_wrap=True, markup=False, highlight=False)
-    console.print(table(report))
+    shown, wide = table(report), Console(width=10_000)
+    # Names of configurations are long; a narrow terminal shall wrap lines and not cut them.
+    width = max(Console().width, wide.measure(shown).maximum)
+    console = Console(width=width, soft_wrap=True, markup=False, highlight=False)
+    console.print(shown)
     for line in notes(report):
         console.print(line)

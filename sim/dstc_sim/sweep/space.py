@@ -20,7 +20,9 @@ from .workload import PATTERNS, RandomWorkload, Workload
 __all__ = ["Space", "make_space", "read_space"]
 
 KEYS = ("base", "vary", "mode", "sample", "workload")
-WORKLOAD_KEYS = ("shape", "density", "pattern", "seed", "trace", "layers", "a", "b")
+KINDS = {"shape": ("shape", "density", "pattern", "seed"), "trace": ("trace", "layers"),
+         "network": ("network", "input", "layers"), "a": ("a", "b")}
+"""What a workload has, by what makes it one of its kind."""
 MAX_CONFIGS, MAX_WORKLOADS = 10_000, 1_000
 FEWEST_TILES = 24
 VARIABLE = {field.name: field.type for field in fields(Config)
@@ -81,7 +83,8 @@ def make_space(described: Mapping[str, Any], folder: Path) -> Space:
     described : mapping
         ``base``: names of configurations.  ``vary``: parameter to its values; every combination
         is applied to every base.  ``workload``: list of mappings, each with ``shape`` and
-        ``density`` (``pattern`` and ``seed``), or ``trace`` (``layers``), or ``a`` and ``b``.
+        ``density`` (``pattern`` and ``seed``), or ``trace`` (``layers``), or ``network`` and
+        ``input`` (``layers``), or ``a`` and ``b``.
         ``mode`` and ``sample``: as in :class:`Space`.
     folder : Path
         Where relative names of files start.
@@ -164,14 +167,12 @@ def _named(config: Config, name: str) -> Config:
 
 
 def _workloads(entry: Any, folder: Path) -> list[Workload]:
-    _known("Workload", entry, WORKLOAD_KEYS)
-    kinds = {"shape": ("shape", "density", "pattern", "seed"), "trace": ("trace", "layers"),
-             "a": ("a", "b")}
-    kind = next((kind for kind in kinds if kind in entry), None)
+    _known("Workload", entry, tuple(dict.fromkeys(itertools.chain(*KINDS.values()))))
+    kind = next((kind for kind in KINDS if kind in entry), None)
     if kind is None:
-        raise DstcError("Workload must have a shape, a trace, or files a and b, not "
+        raise DstcError("Workload must have a shape, a trace, a network, or files a and b, not "
                         f"{', '.join(entry) or 'nothing'}")
-    _known(f"Workload of a {kind}" if kind != "a" else "Workload of files", entry, kinds[kind])
+    _known("Workload of files" if kind == "a" else f"Workload of a {kind}", entry, KINDS[kind])
     if kind != "shape":
         return file_workloads(entry, folder)
     shapes = [_shape(text) for text in _list(entry["shape"])]

@@ -27,7 +27,7 @@ def table(report: dict[str, Any]) -> Table:
     """The configurations, for a rich console."""
     shown = Table(box=None)
     for head in HEADS:
-        shown.add_column(head, justify="left" if head == "config" else "right")
+        shown.add_column(head, justify="left" if head == "config" else "right", no_wrap=True)
     for row in rows(report):
         shown.add_row(*row)
     return shown
@@ -40,7 +40,8 @@ def notes(report: dict[str, Any]) -> list[str]:
              + (f", {report['sample']} output tiles of each product sampled" if report["sample"]
                 else "") + f"; cycle model {report['model']}."]
     if any(row["pareto"] for row in report["configs"]):
-        lines.append(f"* no other configuration has less area and fewer {report['goal']}.")
+        less = "less time" if report["goal"] == "microseconds" else "fewer cycles"
+        lines.append(f"* no other configuration has less area and {less}.")
     if missing := report["without_area"]:
         lines.append(f"No area is known of {len(missing)} of {len(report['configs'])} "
                      "configurations; --area synthesise makes them.")

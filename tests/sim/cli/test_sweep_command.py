@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -69,7 +70,10 @@ def test_the_table(run):
     (("--density", "0.5"), "Option --density must be given with --shape, not without it"),
     (("--shape", "8x8x8", "--vary", "slots"),
      "Option --vary must be PARAMETER=VALUE,VALUE, not 'slots'"),
-    (("--shape", "8x8x8", "--matrices", "a.npy"), "Matrices must be two files A,B, not 'a.npy'"),
+    (("--shape", "8x8x8", "--matrices", "a.npy"),
+     "Option --matrices must be two files with a comma between them, not 'a.npy'"),
+    (("--network", "model.onnx"),
+     "Option --network must be two files with a comma between them, not 'model.onnx'"),
     (("--shape", "8x8x8", "--seed", "x"), "Seed must be an integer from 0, not 'x'"),
     (("--shape", "8x8x8", "--area", "all"),
      "Area must be one of cached, synthesise, none, not 'all'"),
@@ -84,6 +88,24 @@ def test_the_table(run):
 ])
 def test_refusals(refused, words, message):
     assert refused("sweep", *words) == message
+
+
+def test_layers_and_matrices(report, net, tmp_path):
+    """Of a network and of files: the OHMMA of dstc profile and dstc gemm."""
+    x, _ = net
+    np.save(tmp_path / "image.npy", x[:1])
+    np.save(tmp_path / "a.npy", np.tril(np.ones((12, 20), np.float16)))
+    np.save(tmp_path / "b.npy", np.eye(20, 9, dtype=np.float16))
+    found = report("sweep", "--base", "tiny", "--network", "model.onnx,image.npy", "--matrices",
+                   "a.npy,b.npy", "--area", "none", "--store", "store", "--jobs", "1")
+    profile = report("profile", "model.onnx", "--input", "image.npy", "--config", "tiny")
+    gemm = report("gemm", "a.npy", "b.npy", "--config", "tiny", "--engine", "model")
+    *layers, files = found["points"]
+    assert [point["workload"] for point in layers] == [
+        f"model {layer['name']}" for layer in profile["layers"]]
+    assert [point["ohmma"] for point in layers] == [
+        layer["ohmma"]["dual"] for layer in profile["layers"]]
+    assert (files["workload"], files["cycles"]) == ("a.npy b.npy", gemm["cycles"])
 
 
 def test_a_page(run, tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ WORDS = ("sweep", "--base", "tiny", "--vary", "collector_entries=2,4,6,8,99",
          "--pattern", "iid,clustered", "--area", "none", "--json")
 TASKS = 32
 DSTC, DASK = (str(Path(sys.executable).with_name(name)) for name in ("dstc", "dask"))
-PATIENCE = 120
+PATIENCE = 300
 
 
 @pytest.fixture

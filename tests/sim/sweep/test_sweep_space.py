@@ -121,8 +121,8 @@ def test_json_says_the_same_as_toml(tmp_path):
      "not only such as paper-slots-9: Configuration slots must be from 2 to 8, not 9"),
     ({"workload": []}, "Space must have from 1 to 1000 workloads, not 0"),
     ({"workload": ["x"]}, "Workload must be an object, not 'x'"),
-    ({"workload": [{"density": 1}]}, "Workload must have a shape, a trace, or files a and b, not "
-     "density"),
+    ({"workload": [{"density": 1}]}, "Workload must have a shape, a trace, a network, or files a "
+     "and b, not density"),
     ({"workload": [{"shape": "8x8"}]}, "Shape must be MxNxK with three positive integers, "),
     ({"workload": [{"shape": "8x8x8", "a": "x"}]}, "Workload of a shape must have only shape, "),
     ({"workload": [{"shape": "8x8x8", "density": "0.1x2"}]}, "Density must be from 0 to 1, not 2"),
@@ -134,6 +134,8 @@ def test_json_says_the_same_as_toml(tmp_path):
     ({"workload": [{"shape": "8x8x8", "seed": -1}]}, "Seed must be an integer from 0, not -1"),
     ({"workload": ONE * 2}, "Workloads must have different names, not '8x8x8 0.5x0.5' twice"),
     ({"workload": [{"a": "a.npy"}]}, "Files must be given for A and B, not only a.npy"),
+    ({"workload": [{"network": "n.onnx"}]},
+     "Network n.onnx must be given with an input, not without one"),
     ({"workload": [{"trace": "no.npz"}]}, "Input must be an existing file, not "),
 ])
 def test_one_sentence_for_each_mistake(tmp_path, described, message):
