@@ -95,6 +95,15 @@ price: $(READY)  ## docs/results/price: parts over the twins, speedup per area
 	$(BIN)/python bench/price.py --json docs/results/price.json \
 	    --markdown docs/results/price.md --plot docs/results/price.svg
 
+.PHONY: sweep
+sweep: $(READY)  ## docs/results/sweep: variants of small and paper, those of small synthesised
+	@bash scripts/area_tools.sh $(VENV)
+	$(BIN)/python bench/sweep.py --synthesise small --results docs/results
+
+.PHONY: history
+history: $(READY)  ## docs/results/history: accept figures, add a point (WHAT=text)
+	$(BIN)/python bench/history.py --write --what "$(WHAT)"
+
 .PHONY: gates
 gates: $(READY)  ## benches on the netlists of 45 nm cells (hours)
 	@bash scripts/area_tools.sh $(VENV)

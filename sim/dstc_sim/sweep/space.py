@@ -17,7 +17,7 @@ from .files import file_workloads
 from .task import parameters
 from .workload import PATTERNS, RandomWorkload, Workload
 
-__all__ = ["Space", "make_space", "read_space"]
+__all__ = ["KINDS", "Space", "make_space", "read_space"]
 
 KEYS = ("base", "vary", "mode", "sample", "workload")
 KINDS = {"shape": ("shape", "density", "pattern", "seed"), "trace": ("trace", "layers"),

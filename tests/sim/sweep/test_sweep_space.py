@@ -2,13 +2,15 @@
 not say."""
 
 import json
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dstc.config import CONFIGS, get_config
 from dstc.errors import DstcError
-from dstc_sim.sweep.space import make_space, read_space
+from dstc_sim.sweep.space import KINDS, make_space, read_space
 from dstc_sim.sweep.task import parameters
 
 ONE = [{"shape": "8x8x8"}]
@@ -156,3 +158,13 @@ def test_a_file_that_is_no_space(tmp_path, name, text, message):
     with pytest.raises(DstcError, match=r"^Space ") as raised:
         read_space(tmp_path / name)
     assert message in str(raised.value)
+
+
+def test_the_page_shows_a_space(tmp_path):
+    """The TOML of docs/sweep.md: every key is known, and what needs no files is understood."""
+    page = (Path(__file__).parents[3] / "docs/sweep.md").read_text()
+    described = tomllib.loads(page.split("```toml\n")[1].split("```")[0])
+    assert {kind: set(keys) for kind, keys in KINDS.items()} == {
+        next(iter(entry)): set(entry) for entry in described["workload"]}
+    space = make_space({**described, "workload": described["workload"][:1]}, tmp_path)
+    assert (len(space.configs), len(space.workloads), space.sample) == (12, 16, 48)
