@@ -5,7 +5,8 @@ from .driver import Device, Run
 from .errors import DeviceError, DeviceTimeout
 from .queue import CoreCounters, JobReport
 from .recording import RecordingBus
+from .serial_bus import ByteStream, LinkError, SerialBus
 from .task import Task
 
-__all__ = ["Bus", "CoreCounters", "Device", "DeviceError", "DeviceTimeout", "JobReport",
-           "RecordingBus", "Run", "Task"]
+__all__ = ["Bus", "ByteStream", "CoreCounters", "Device", "DeviceError", "DeviceTimeout",
+           "JobReport", "LinkError", "RecordingBus", "Run", "SerialBus", "Task"]
