@@ -14,7 +14,7 @@ OWN_STYLE = """
 main { max-width: 60rem; }
 .scroll { overflow-x: auto; }
 .scroll td, .scroll th { white-space: nowrap; }
-.scroll td:nth-child(2) { text-align: left; }
+.points td:nth-child(2), .points th:nth-child(2) { text-align: left; }
 """
 
 
@@ -47,7 +47,7 @@ def render(report: dict[str, Any]) -> str:
 <section><h2>Configurations</h2>
 {_table(HEADS, rows(report))}
 <ul>{lines}</ul></section>
-<section><h2>Points</h2>
+<section class="points"><h2>Points</h2>
 {_table(("config", "workload", "cycles", "speedup over own dense", "multipliers used"),
         _points(report))}</section>
 </main>
