@@ -135,6 +135,25 @@ def test_a_page(run, tmp_path, monkeypatch):
         assert f'<th scope="col">{column}</th>' in page
 
 
+def test_areas_are_synthesised_when_asked_for(run, monkeypatch):
+    """What is known is taken, the rest is made, one line each."""
+    def area(config, target):
+        return {"area_um2": 10.0 * config.slots, "without_operand_buffers_um2": 1.0, "kge": 1.0,
+                "fmax_mhz": 100.0}
+
+    monkeypatch.setattr("dstc_sim.sweep.area.find_core_area", lambda config, target:
+                        area(config, target) if config.name == "tiny" else None)
+    monkeypatch.setattr("dstc_sim.sweep.area.core_area", area)
+    words = [word for word in SMALL if word not in ("--area", "none")]
+    code, out, _ = run(*words, "--vary", "slots=2,3,4", "--json")
+    assert code == 0
+    assert json.loads(out)["without_area"] == ["tiny-slots-3", "tiny-slots-4"]
+    code, out, err = run(*words, "--vary", "slots=2,3,4", "--area", "synthesise")
+    assert code == 0 and err.splitlines() == [f"dstc: synthesising tiny-slots-{n}" for n in (3, 4)]
+    assert " 20 " in out and " 30 " in out and " 40 " in out and "100.0" in out
+    assert "No area" not in out
+
+
 def test_without_the_package_of_the_scheduler(refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert refused("sweep", "--shape", "8x8x8", "--store", "s", "--scheduler",
