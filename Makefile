@@ -79,6 +79,15 @@ system: $(READY)  ## docs/results/system: the accelerator, 1 to 4 cores (TRACE=f
 	$(BIN)/python bench/system.py $(if $(TRACE),--trace $(TRACE)) \
 	    --json docs/results/system.json --markdown docs/results/system.md
 
+.PHONY: workloads
+workloads: $(READY)  ## docs/results/workloads: real networks on rivals and devices (DATA=folder)
+	$(BIN)/python bench/workloads.py $(if $(DATA),--data $(DATA)) \
+	    --json docs/results/workloads.json --markdown docs/results/workloads.md
+
+.PHONY: paper
+paper: $(READY)  ## docs/results/paper: published figures beside ours, point by point
+	$(BIN)/python bench/paper.py --results docs/results
+
 .PHONY: faults
 faults: $(READY)  ## docs/results/faults: what the accelerator does about injected faults
 	$(BIN)/python bench/faults.py --json docs/results/faults.json \
