@@ -8,6 +8,8 @@ from unittest import mock
 
 from cocotb_tools.runner import get_runner
 
+from dstc_hdl.asic.flat import read_flat
+from dstc_hdl.asic.liberty import read_cells
 from dstc_hdl.asic.library import find_library
 from dstc_hdl.asic.synthesis import synthesize
 from dstc_hdl.emit import Emitted, Parameters, build_folder, content_key, emit, emit_unit, publish
@@ -19,6 +21,7 @@ from dstc_hdl.emit.tools import (
     verilator_environment,
     verilator_version,
 )
+from dstc_sim.gates.shell import shell_sources
 
 from .units import UNITS
 
@@ -28,7 +31,8 @@ SIMULATORS = ("icarus", "verilator")
 STARTS = ("initial", "unknown", "gates")
 """State before reset: the initial values of the emitted text, or none of them.  Without, Icarus
 starts every register and memory at X and Verilator at a random value.  ``gates`` is the netlist
-of 45 nm cells, in which every flip-flop starts at X; for Icarus."""
+of 45 nm cells: on Icarus with the library's models and every flip-flop at X, on Verilator behind a
+shell (:mod:`dstc_sim.gates.shell`), 64 random values of each flip-flop side by side."""
 
 # What remains of a build besides the Verilog and the compiled model.
 KEPT = ("sim.vvp", "build.log")
@@ -40,6 +44,8 @@ FLAGS = {
     "verilator": ["-Wno-fatal", "--no-public-flat-rw", "--public-depth", "1", "--x-initial",
                   "unique", "--x-assign", "unique", "--quiet-stats"],
 }
+# Netlists are evaluated in C++ of ours.
+SHELL_FLAGS = ["-CFLAGS", "-O2 -march=native"]
 # Benches spend most of their time in Python, so what counts is a quick compilation.
 OPTIMISE = "OPT_FAST=-O0 OPT_SLOW=-O0"
 
@@ -62,20 +68,27 @@ def compiled(unit: str, config: Parameters, simulator: str, start: str, waves: b
     text = (verilog(unit, config) / name).read_text(encoding="utf-8")
     if start == "unknown":
         text = MEMORY.sub("", REGISTER.sub(r"\1;", text))
-    elif start == "gates":
-        text = _netlist(unit, config)
+    code = ""
+    if start == "gates":
+        text, code = _netlist(unit, config, simulator)
     version = icarus_version() if simulator == "icarus" else verilator_version()
-    # The models of the cells have made-up delays.
-    flags = [*FLAGS[simulator], *(["-gno-specify"] if start == "gates" else [])]
-    key = content_key("tb", text, simulator, version, flags, OPTIMISE, waves)
+    flags = list(FLAGS[simulator])
+    if start == "gates":
+        # The models of the cells have made-up delays.
+        flags += ["-gno-specify"] if simulator == "icarus" else SHELL_FLAGS
+    key = content_key("tb", text, *filter(None, [code]), simulator, version, flags, OPTIMISE, waves)
 
     def make(folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
+        sources = []
+        if code:
+            sources = [str(folder / "gates.cpp")]
+            (folder / "gates.cpp").write_text(code, encoding="utf-8")
         runner = get_runner(simulator)
         try:
             with mock.patch.dict(os.environ, simulator_environment(simulator)):
                 runner.build(sources=[folder / name], hdl_toplevel=f"dstc_{unit}",
-                             build_dir=folder, build_args=flags, waves=waves,
+                             build_dir=folder, build_args=[*flags, *sources], waves=waves,
                              timescale=("1ns", "1ps"), log_file=folder / "build.log")
         except RuntimeError as error:
             log = (folder / "build.log").read_text(encoding="utf-8", errors="replace")
@@ -88,12 +101,17 @@ def compiled(unit: str, config: Parameters, simulator: str, start: str, waves: b
     return publish("tb", key, make)
 
 
-def _netlist(unit: str, config: Parameters) -> str:
-    """The unit in cells, with the models of the cells."""
+def _netlist(unit: str, config: Parameters, simulator: str) -> tuple[str, str]:
+    """The unit in cells: Verilog, and C++ behind it for Verilator."""
     library = find_library("asic45")
+    emitted = Emitted.read(verilog(unit, config), f"dstc_{unit}")
+    netlist = synthesize(emitted, library)
+    if simulator == "verilator":
+        cells = read_cells(library.liberty)
+        return shell_sources(emitted.name, emitted.ports(), read_flat(netlist, library, cells),
+                             cells)
     assert library.models is not None
-    netlist = synthesize(Emitted.read(verilog(unit, config), f"dstc_{unit}"), library)
-    return (netlist.folder / "netlist.v").read_text() + library.models.read_text()
+    return (netlist.folder / "netlist.v").read_text() + library.models.read_text(), ""
 
 
 def simulator_environment(simulator: str) -> dict[str, str]:

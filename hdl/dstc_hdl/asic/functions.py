@@ -12,7 +12,7 @@ __all__ = ["Function", "parse_function"]
 class Function:
     """A function of pins.
 
-    Parameters
+    Attributes
     ----------
     sign : str
         ``~``, ``&``, ``|``, ``^``, empty for a pin.
@@ -21,32 +21,32 @@ class Function:
     """
 
     def __init__(self, sign: str, *parts: Any):
-        self._sign, self._parts = sign, parts
+        self.sign, self.parts = sign, parts
 
     @property
     def pins(self) -> list[str]:
         """Pins that it reads, sorted."""
-        if not self._sign:
-            return [name for name in self._parts if name not in "01"]
-        return sorted(set().union(*(part.pins for part in self._parts)))
+        if not self.sign:
+            return [name for name in self.parts if name not in "01"]
+        return sorted(set().union(*(part.pins for part in self.parts)))
 
     def text(self, names: Mapping[str, str]) -> str:
         """As C writes it for all bits of a word, ``ZERO`` and ``ONE`` being the constants."""
-        if not self._sign:
-            return {"0": "ZERO", "1": "ONE"}.get(self._parts[0]) or names[self._parts[0]]
-        if self._sign == "~":
-            return f"(~{self._parts[0].text(names)})"
-        return "(" + f" {self._sign} ".join(part.text(names) for part in self._parts) + ")"
+        if not self.sign:
+            return {"0": "ZERO", "1": "ONE"}.get(self.parts[0]) or names[self.parts[0]]
+        if self.sign == "~":
+            return f"(~{self.parts[0].text(names)})"
+        return "(" + f" {self.sign} ".join(part.text(names) for part in self.parts) + ")"
 
     def value(self, pins: Mapping[str, int]) -> int:
         """0 or 1."""
-        if not self._sign:
-            name = self._parts[0]
+        if not self.sign:
+            name = self.parts[0]
             return int(name) if name in "01" else pins[name]
-        values = [part.value(pins) for part in self._parts]
-        if self._sign == "~":
+        values = [part.value(pins) for part in self.parts]
+        if self.sign == "~":
             return 1 - values[0]
-        return {"&": min(values), "|": max(values), "^": sum(values) % 2}[self._sign]
+        return {"&": min(values), "|": max(values), "^": sum(values) % 2}[self.sign]
 
 
 def parse_function(text: str) -> Function:

@@ -12,7 +12,9 @@ namespace {
 using Word = uint64_t;
 constexpr Word ZERO = 0, ONE = ~Word{0};
 
-struct Group { int32_t kind, first, count, inputs; };   // nets first, first + 1, ... in one level
+// Logic of one kind and level, nets first, first + 1, ...; the first of them see inputs at once,
+// the others nothing but states.
+struct Group { int32_t kind, first, count, inputs, direct; };
 struct Flop { int32_t state, next, domain; };
 struct Domain { int32_t parent, enable; };              // of a clock gate; the clock is domain 0
 
@@ -73,9 +75,9 @@ public:
         value[net] = word;
     }
 
-    // Logic after inputs and states have changed.
-    void settle() {
-        for (const Group& group : m_groups) evaluate(group);
+    // Logic after inputs, and perhaps states, have changed.
+    void settle(bool states = true) {
+        for (const Group& group : m_groups) evaluate(group, states ? group.count : group.direct);
         if (!active) return;
         for (size_t n = 0; n < flops.size(); ++n) {
             const Flop& flop = flops[n];
@@ -107,7 +109,7 @@ public:
     Word active = 0;
 
 private:
-    void evaluate(const Group& group);
+    void evaluate(const Group& group, int32_t count);
 
     int32_t m_logic;            // constants, inputs and states are before it
     std::vector<Group> m_groups;
@@ -115,7 +117,7 @@ private:
     std::vector<Word> m_next, m_open;
 };
 
-void Netlist::evaluate(const Group& group) {
+void Netlist::evaluate(const Group& group, int32_t count) {
     const int32_t* from = m_sources.data() + group.inputs;
     Word* const out = value.data() + group.first;
     uint64_t* const changed = toggles.data() + group.first;
@@ -123,7 +125,7 @@ void Netlist::evaluate(const Group& group) {
     switch (group.kind) {
 #define LOOP(kind, inputs, expression)                                     \
     case kind:                                                             \
-        for (int32_t n = 0; n < group.count; ++n, from += inputs) {        \
+        for (int32_t n = 0; n < count; ++n, from += inputs) {        \
             Word a[inputs + 1];                                            \
             for (int m = 0; m < inputs; ++m) a[m] = value[from[m]];        \
             const Word word = expression;                                  \

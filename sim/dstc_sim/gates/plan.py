@@ -103,21 +103,21 @@ class _Planner:
                  for column in columns]
         inputs = [nets for way, nets in self._netlist.ports.values() if way == "input"]
         sources = np.concatenate([*inputs, table[0]])
-        order = self._ordered()
+        order = self._ordered(np.concatenate([*inputs, sources[:0]]))
         number = np.zeros(self._nets, np.int32)
         number[1] = 1
-        ordered = np.concatenate([sources, *(outs for _, outs, _ in order)])
+        ordered = np.concatenate([sources, *(outs for _, outs, *_ in order)])
         number[ordered] = np.arange(CONSTANTS, CONSTANTS + len(ordered))
         for constant, value in self._constant.items():
             number[constant] = value
         first = begin = CONSTANTS + len(sources)
         rows, used = [], 0
-        for sort, outs, ins in order:
-            rows.append((sort, first, len(outs), used))
+        for sort, outs, ins, direct in order:
+            rows.append((sort, first, len(outs), used, direct))
             first += len(outs)
             used += ins.size
         arrays = [np.array([first, begin], np.int32), np.array(rows, np.int32),
-                  np.concatenate([number[ins].ravel() for _, _, ins in order] or [sources[:0]]),
+                  np.concatenate([number[ins].ravel() for _, _, ins, _ in order] or [sources[:0]]),
                   np.stack([number[table[0]], number[table[1]], table[2]], 1),
                   np.array([(parent, number[enable]) for parent, enable in self._domains],
                            np.int32)]
@@ -199,8 +199,13 @@ class _Planner:
         logic.outs.append(outs[kept])
         logic.ins.append(ins[kept])
 
-    def _ordered(self) -> list[tuple[int, Nets, Nets]]:
-        """Logic level by level, in each level by kind: what it reads is in earlier levels."""
+    def _ordered(self, inputs: Nets) -> list[tuple[int, Nets, Nets, int]]:
+        """Logic level by level, in each level by kind: what it reads is in earlier levels.
+
+        In front is what sees an input without a flip-flop in between; the last number counts it.
+        """
+        direct = np.zeros(self._nets, bool)
+        direct[inputs] = True
         known = np.ones(self._nets, bool)
         waiting = []
         for kind, (_, logic) in enumerate(sorted(self._logic.items())):
@@ -213,13 +218,16 @@ class _Planner:
             for kind, outs, ins in waiting:
                 now = known[ins].all(1)
                 if now.any():
-                    ready.append((kind, outs[now], ins[now]))
+                    seeing = direct[ins[now]].any(1)
+                    first = np.argsort(~seeing, kind="stable")
+                    direct[outs[now]] = seeing
+                    ready.append((kind, outs[now][first], ins[now][first], int(seeing.sum())))
                 if not now.all():
                     later.append((kind, outs[~now], ins[~now]))
             if not ready:
                 raise DstcError("Logic of a netlist must have no loop, which "
                                 f"{sum(len(outs) for _, outs, _ in later)} outputs are part of")
-            for _, outs, _ in ready:
+            for _, outs, *_ in ready:
                 known[outs] = True
             order += ready
             waiting = later
