@@ -12,6 +12,7 @@ from cocotb_tools.runner import get_runner
 from dstc.accelerator.parameters import AcceleratorConfig
 from dstc.config import CONFIGS, Config, get_config
 from dstc.elements import ELEMENTS
+from dstc_hdl.board.boards import BOARDS
 from dstc_hdl.emit import build_folder
 
 from .build import compiled, simulator_environment, verilog
@@ -57,9 +58,11 @@ class Case:
 def bench_config(name: str) -> Config | AcceleratorConfig:
     """What a name stands for.
 
-    A named configuration; ``tiny-ELEMENT``, which is ``tiny`` with other elements; or an
-    accelerator, ``tiny-x2-128``: two cores and 128 bits.
+    A named configuration; ``tiny-ELEMENT``, which is ``tiny`` with other elements; an
+    accelerator, ``tiny-x2-128``: two cores and 128 bits; or a board, for what is on it.
     """
+    if name in BOARDS:
+        return BOARDS[name].accelerator
     system = re.fullmatch(r"(.+)-x(\d)-(\d+)", name)
     if system:
         return AcceleratorConfig(core=get_config(system[1]), cores=int(system[2]),

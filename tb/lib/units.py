@@ -41,6 +41,16 @@ def _hazard(config: Config) -> int:
     return hazard_distance(config)
 
 
+def _board(acc: Any) -> Any:
+    from dataclasses import replace
+
+    from dstc_hdl.board.boards import BOARDS
+
+    from .serial_line import DIVISOR
+    board = next(each for each in BOARDS.values() if each.accelerator == acc)
+    return (replace(board, baud=board.clock // DIVISOR),)
+
+
 ARGUMENTS = {
     "config": lambda config: (config,),
     "side A": lambda config: (config, "A"),
@@ -53,6 +63,7 @@ ARGUMENTS = {
     "item of 32, bursts": lambda acc: (acc, 32, 2),
     "item of 512, bursts": lambda acc: (acc, 512, 4),
     "channels": lambda acc: (acc, 3),
+    "board": _board,
 }
 
 UNITS = {
@@ -93,4 +104,5 @@ UNITS = {
     "structured_twin_fused": Unit("dstc_hdl.twin", "FusedStructuredCore"),
     "core": Unit("dstc_hdl.core", "Core"),
     "accelerator": Unit("dstc_hdl.accelerator.top", "Accelerator"),
+    "board": Unit("dstc_hdl.board.top", "BoardCore", "board"),
 }

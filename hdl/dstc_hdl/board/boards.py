@@ -14,7 +14,7 @@ BASE = 0x8000_0000
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """A board with an accelerator on it.
+    """A board with an accelerator or a bare core on it.
 
     Attributes
     ----------
@@ -23,12 +23,15 @@ class Board:
     platform : str
         Class of ``amaranth_boards``, as ``module:Class``.
     accelerator : AcceleratorConfig
+        What is on it; of a bare core, only its core and the width of the memory.
     memory_bytes : int
         Memory of the accelerator in block RAM.
     clock : int
         Hz; the oscillator of the board, there is no PLL.
     baud : int
         Of the serial line.
+    bare : bool
+        A core and a feeder of its streams, no accelerator.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Board:
     memory_bytes: int
     clock: int
     baud: int = BAUD
+    bare: bool = False
 
     @property
     def memory(self) -> range:
@@ -58,6 +62,10 @@ BOARDS = {board.name: board for board in (
                   collector_entries=4),
               data_bits=64, address_bits=32),
           memory_bytes=256 << 10, clock=25_000_000),
+    # The smallest ECP5; the memory side of an accelerator alone would fill it.
+    Board(name="ulx3s-12f", platform="amaranth_boards.ulx3s:ULX3S_12F_Platform",
+          accelerator=AcceleratorConfig(core=get_config("tiny"), data_bits=64, address_bits=32),
+          memory_bytes=64 << 10, clock=25_000_000, bare=True),
 )}
 """Every board by name."""
 

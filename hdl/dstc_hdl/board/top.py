@@ -1,16 +1,64 @@
-"""What is on a board: accelerator, memory in block RAM and the link to a host."""
+"""What is on a board: accelerator or bare core, memory in block RAM, and the link to a host."""
 
 from amaranth import *
-from amaranth.lib import io, wiring
+from amaranth.lib import io, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..accelerator.registers import LiteSignature
 from ..accelerator.top import Accelerator
-from .block_memory import BlockMemory
+from ..core import Core
+from .block_memory import BlockMemory, access_layout
+from .feeder import Feeder
 from .frames import FrameReceiver, FrameSender
 from .link import HostLink
 from .uart import UartReceiver, UartTransmitter
 
-__all__ = ["BoardCore", "BoardTop"]
+__all__ = ["BoardCore", "BoardTop", "HostPort"]
+
+
+class HostPort(wiring.Component):
+    """Serial line, frames and link.
+
+    Parameters
+    ----------
+    board : Board
+
+    Members
+    -------
+    rx : ``In(1)``, tx : ``Out(1)``
+    registers, access, word, irq
+        As of ``HostLink``.
+    """
+
+    def __init__(self, board):
+        self._board = board
+        acc, memory = board.accelerator, board.memory
+        super().__init__({
+            "rx": In(1, init=1), "tx": Out(1, init=1),
+            "registers": Out(LiteSignature()),
+            "access": Out(stream.Signature(access_layout(acc, len(memory)))),
+            "word": In(acc.data_bits), "irq": In(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        board = self._board
+        m.submodules.receiver = receiver = UartReceiver(board.divisor)
+        m.submodules.transmitter = transmitter = UartTransmitter(board.divisor)
+        m.submodules.frames = frames = FrameReceiver()
+        m.submodules.sender = sender = FrameSender()
+        m.submodules.link = link = HostLink(board.accelerator, board.memory, board.clock)
+        for source, sink in ((receiver.o, frames.i), (frames.o, link.frame),
+                             (link.answer, sender.i), (sender.o, transmitter.i),
+                             (link.access, wiring.flipped(self.access)),
+                             (link.registers, wiring.flipped(self.registers))):
+            wiring.connect(m, source, sink)
+        m.d.comb += [
+            receiver.rx.eq(self.rx), self.tx.eq(transmitter.tx),
+            frames.address.eq(link.address), link.value.eq(frames.value),
+            link.word.eq(self.word), link.irq.eq(self.irq),
+        ]
+        return m
 
 
 class BoardCore(wiring.Component):
@@ -20,49 +68,55 @@ class BoardCore(wiring.Component):
 
     Parameters
     ----------
-    acc : AcceleratorConfig
-    memory : range
-        Addresses of the memory, which the accelerator and the host share.
-    clock : int
-        Hz, told to the host.
-    divisor : int
-        Clock cycles of a bit on the serial line.
+    board : Board
 
     Members
     -------
     rx : ``In(1)``, tx : ``Out(1)``
         The serial line, as the board sees it.
     irq : ``Out(1)``
-        Interrupt of the accelerator.
+        Interrupt of the accelerator, or of the feeder of a bare core.
     """
 
-    def __init__(self, acc, memory, clock, divisor):
-        self._acc, self._memory, self._clock, self._divisor = acc, memory, clock, divisor
+    def __init__(self, board):
+        self._board = board
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "irq": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.receiver = receiver = UartReceiver(self._divisor)
-        m.submodules.transmitter = transmitter = UartTransmitter(self._divisor)
-        m.submodules.frames = frames = FrameReceiver()
-        m.submodules.sender = sender = FrameSender()
-        m.submodules.link = link = HostLink(self._acc, self._memory, self._clock)
-        m.submodules.memory = memory = BlockMemory(self._acc, self._memory)
-        m.submodules.accelerator = accelerator = Accelerator(self._acc)
-        wiring.connect(m, receiver.o, frames.i)
-        wiring.connect(m, frames.o, link.frame)
-        wiring.connect(m, link.answer, sender.i)
-        wiring.connect(m, sender.o, transmitter.i)
-        wiring.connect(m, link.access, memory.access)
-        m.d.comb += [
-            receiver.rx.eq(self.rx), self.tx.eq(transmitter.tx),
-            frames.address.eq(link.address), link.value.eq(frames.value),
-            link.word.eq(memory.value), link.irq.eq(accelerator.irq),
-            self.irq.eq(accelerator.irq),
-        ]
-        self._registers(m, link.registers, accelerator)
-        self._memory_bus(m, memory, accelerator)
+        board = self._board
+        m.submodules.host = host = HostPort(board)
+        m.submodules.memory = memory = BlockMemory(board.accelerator, board.memory)
+        m.d.comb += [host.rx.eq(self.rx), self.tx.eq(host.tx), host.word.eq(memory.value),
+                     host.irq.eq(self.irq)]
+        if board.bare:
+            self._fed_core(m, host, memory)
+        else:
+            m.submodules.accelerator = accelerator = Accelerator(board.accelerator)
+            wiring.connect(m, host.access, memory.access)
+            m.d.comb += self.irq.eq(accelerator.irq)
+            self._registers(m, host.registers, accelerator)
+            self._memory_bus(m, memory, accelerator)
         return m
+
+    def _fed_core(self, m, host, memory):
+        """A core whose streams a feeder carries; the link goes first at the memory."""
+        board = self._board
+        m.submodules.feeder = feeder = Feeder(board.accelerator, board.memory)
+        m.submodules.core = ResetInserter(feeder.reset)(core := Core(board.accelerator.core))
+        wiring.connect(m, host.registers, feeder.registers)
+        for name in ("instr", "a", "b", "c", "d"):
+            wiring.connect(m, getattr(feeder, name), getattr(core, name))
+        m.d.comb += [
+            core.resume.eq(feeder.resume), feeder.status.eq(core.status),
+            feeder.counters.eq(core.counters), feeder.value.eq(memory.value),
+            self.irq.eq(feeder.irq),
+            memory.access.valid.eq(host.access.valid | feeder.access.valid),
+            memory.access.payload.eq(Mux(host.access.valid, host.access.payload,
+                                         feeder.access.payload)),
+            host.access.ready.eq(memory.access.ready),
+            feeder.access.ready.eq(memory.access.ready & ~host.access.valid),
+        ]
 
     def _registers(self, m, bus, accelerator):
         for name in ("aw", "ar"):
@@ -113,9 +167,7 @@ class BoardTop(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
-        board = self._board
-        m.submodules.core = core = BoardCore(board.accelerator, board.memory, board.clock,
-                                             board.divisor)
+        m.submodules.core = core = BoardCore(self._board)
         uart = platform.request("uart", 0, dir="-")
         led = platform.request("led", 0, dir="-")
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
