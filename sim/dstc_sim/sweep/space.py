@@ -13,6 +13,7 @@ from dstc.errors import DstcError
 from dstc.fileio import existing_file
 from dstc.program import MODES
 
+from ..cli.common import parse_shape
 from .files import file_workloads
 from .task import parameters
 from .workload import PATTERNS, RandomWorkload, Workload
@@ -175,7 +176,7 @@ def _workloads(entry: Any, folder: Path) -> list[Workload]:
     _known("Workload of files" if kind == "a" else f"Workload of a {kind}", entry, KINDS[kind])
     if kind != "shape":
         return file_workloads(entry, folder)
-    shapes = [_shape(text) for text in _list(entry["shape"])]
+    shapes = [parse_shape(str(text)) for text in _list(entry["shape"])]
     densities = [_densities(text) for text in _list(entry.get("density", "0.5x0.5"))]
     patterns, seeds = _list(entry.get("pattern", "iid")), _list(entry.get("seed", 0))
     for pattern in patterns:
@@ -187,12 +188,6 @@ def _workloads(entry: Any, folder: Path) -> list[Workload]:
     return [RandomWorkload(shape=shape, density=density, pattern=pattern, seed=seed)
             for shape, density, pattern, seed
             in itertools.product(shapes, densities, patterns, seeds)]
-
-
-def _shape(text: Any) -> tuple[int, int, int]:
-    from ..cli.common import parse_shape
-
-    return parse_shape(str(text))
 
 
 def _densities(text: Any) -> tuple[float, float]:
