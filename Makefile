@@ -80,8 +80,9 @@ system: $(READY)  ## docs/results/system: the accelerator, 1 to 4 cores (TRACE=f
 	    --json docs/results/system.json --markdown docs/results/system.md
 
 .PHONY: workloads
-workloads: $(READY)  ## docs/results/workloads: real networks on rivals and devices (DATA=folder)
+workloads: $(READY)  ## docs/results/workloads: networks on rivals, devices (DATA=folder VGG=trace)
 	$(BIN)/python bench/workloads.py $(if $(DATA),--data $(DATA)) \
+	    $(if $(VGG),--trace VGG-16=$(VGG)) \
 	    --json docs/results/workloads.json --markdown docs/results/workloads.md
 
 .PHONY: paper

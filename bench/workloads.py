@@ -4,7 +4,8 @@ The pruned network comes with dstc.  The others are read from a folder of data: 
 SqueezeNet and of a ResNet (masks of weights and activations), and masks of pruned weights of
 ResNet-50 and a Transformer from the DLMC collection, whose activations are made up.
 
-Usage: python bench/workloads.py [--data FOLDER] [--json FILE] [--markdown FILE]
+Usage: python bench/workloads.py [--data FOLDER] [--trace NAME=FILE.npz ...] [--json FILE]
+                                 [--markdown FILE]
 """
 
 import argparse
@@ -21,7 +22,7 @@ import numpy as np
 from rich.progress import track
 from workloads_report import page
 
-from dstc.conv import Epilogue, convolution, encode_map, im2col, weight_matrix
+from dstc.conv import encode_map, im2col, weight_matrix
 from dstc.conv.chain import golden_chain
 from dstc.elements import ELEMENTS
 from dstc.fileio import atomic_write
@@ -92,9 +93,12 @@ def pruned(path: Path, positions: dict[str, int], density: float) -> Iterator[Ca
         yield Case(name, Layer.of(Operands.from_masks(activations, weights.T)))
 
 
-def workloads(folder: Path | None) -> Iterator[tuple[str, str, Iterator[Case]]]:
+def workloads(folder: Path | None, traces: list[tuple[str, Path]]
+              ) -> Iterator[tuple[str, str, Iterator[Case]]]:
     """Name, where its activations are from, layers."""
     yield "pruned CNN", "recorded, a digit", cnn()
+    for name, path in traces:
+        yield name, "recorded, a photograph", trace(path)
     if folder is None:
         return
     for name, file in TRACES.items():
@@ -143,36 +147,43 @@ def total(layers: list[dict[str, Any]]) -> dict[str, Any]:
                 for key in ("dense", "dual-side")}}
 
 
-def accelerators() -> list[dict[str, Any]]:
-    """The pruned network on the accelerator with 1 to 4 cores, beside what its Verilog took."""
+def accelerators(folder: Path | None) -> Iterator[dict[str, Any]]:
+    """Networks on the accelerator with 1 to 4 cores, beside what its Verilog took: layer by layer,
+    from feature map to feature map, results behind ReLU."""
     rows = json.loads(MEASURED.read_text(encoding="utf-8"))["rows"]
-    taken = {(row["name"], row["cores"]): row["cycles"] for row in rows
-             if row["kind"] == "pruned CNN" and row["port_bits"] == 128}
-    found = []
-    for layer, x in cnn_layers():
+    taken = {(row["kind"], row["name"], row["cores"]): row["cycles"] for row in rows
+             if row["port_bits"] == 128}
+    for network, name, x, w, geometry in accelerated(folder):
         config = DEVICES["accelerator-1"].core
-        y = golden_layer(layer, x)
-        lowered, weights = (np.ascontiguousarray(each) for each in (
-            im2col(x, layer.geometry), weight_matrix(layer.w, layer.geometry)))
+        sides = [np.ascontiguousarray(each) for each in (im2col(x, geometry),
+                                                         weight_matrix(w, geometry))]
+        sums = sides[0].astype(np.float32) @ sides[1].astype(np.float32)
+        y = (sums > 0).T.reshape(geometry.out_shape).astype(x.dtype)
+        encoded = [encode_map(x, config), encode(sides[0], "A", config),
+                   encode(sides[1], "B", config)]
         for cores in range(1, 5):
-            time = layer_time(encode_map(x, config), encode(lowered, "A", config),
-                              encode(weights, "B", config), layer.geometry,
-                              encode_map(y, config), DEVICES[f"accelerator-{cores}"])
-            found.append({"name": layer.name, "cores": cores, "cycles": time.cycles,
-                          "limit": time.limit, "verilog": taken.get((layer.name, cores))})
-    return found
+            time = layer_time(*encoded, geometry, encode_map(y, config),
+                              DEVICES[f"accelerator-{cores}"])
+            yield {"network": network, "name": name, "cores": cores, "cycles": time.cycles,
+                   "limit": time.limit, "verilog": taken.get((network, name, cores))}
 
 
-def golden_layer(layer: Any, x: Any) -> Any:
-    """What the measured job writes: a feature map behind ReLU."""
-    return convolution(x, layer.w, layer.geometry, Epilogue(relu=True, raw=False),
-                       element=ELEMENTS["fp16"])
+def accelerated(folder: Path | None) -> Iterator[tuple[str, str, Any, Any, Any]]:
+    """Network, layer, feature map, weights, geometry: those that bench/system.py measures."""
+    for layer, x in cnn_layers():
+        yield "pruned CNN", layer.name, x, layer.w, layer.geometry
+    if folder is not None:
+        for work in read_trace(folder / TRACES["SqueezeNet, pruned"]):
+            assert isinstance(work, ConvWork)
+            x, w = (mask.astype(np.float16) for mask in (work.x[0], work.w))
+            yield "SqueezeNet", work.name, x, w, work.geometry
 
 
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--trace", action="append", default=[], metavar="NAME=FILE.npz")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
     arguments = parser.parse_args()
@@ -182,8 +193,11 @@ def main() -> int:
         return 2
     result: dict[str, Any] = {
         "tools": {name: version(name) for name in ("dstc", "numpy", "numba")},
-        "data": arguments.data is not None, "workloads": [], "accelerators": accelerators()}
-    for name, activations, cases in workloads(arguments.data):
+        "data": arguments.data is not None, "workloads": [],
+        "accelerators": list(track(accelerators(arguments.data), "accelerator", total=None))}
+    traces = [(name, Path(file)) for name, _, file in (each.partition("=")
+                                                       for each in arguments.trace)]
+    for name, activations, cases in workloads(arguments.data, traces):
         layers = [measure(case) for case in track(cases, name, total=None)]
         result["workloads"].append({"name": name, "activations": activations, "layers": layers,
                                     "total": total(layers)})

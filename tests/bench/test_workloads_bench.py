@@ -48,13 +48,27 @@ def test_pruned_cnn(measured):
     assert sums["effectual_macs"] < sums["macs"]
 
 
-def test_page(measured):
+@pytest.fixture(scope="module")
+def accelerated(measured):
+    """The same network on the accelerator, 1 to 4 cores; ``measured`` has the path set."""
+    import sys
+
+    return list(sys.modules["workloads"].accelerators(None))
+
+
+def test_accelerator_is_near_the_hardware(accelerated):
+    """One and two cores against the emitted Verilog: within what the page states."""
+    errors = [abs(row["cycles"] / row["verilog"] - 1) for row in accelerated if row["verilog"]]
+    assert len(errors) == 14
+    assert sum(errors) / 14 < 0.06 and max(errors) < 0.25
+
+
+def test_page(measured, accelerated):
     """Every model and layer is on the page."""
-    from workloads import accelerators
     from workloads_report import page
 
     layers, sums = measured
-    text = page({"tools": {"dstc": "0"}, "data": False, "accelerators": accelerators()[:8],
+    text = page({"tools": {"dstc": "0"}, "data": False, "accelerators": accelerated,
                  "workloads": [{"name": "N", "activations": "x", "layers": layers,
                                 "total": sums}]})
     for word in ("RM-STC", "Uni-STC", "block2.conv2", "## The accelerator", "without launches"):
