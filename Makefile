@@ -119,6 +119,17 @@ gates: $(READY)  ## benches on the netlists of 45 nm cells (hours)
 	@bash scripts/area_tools.sh $(VENV)
 	DSTC_GATES=1 $(BIN)/python -m pytest tb/test_gates.py
 
+# The boards are those of dstc_hdl.board.boards.
+BOARD ?= ulx3s-12f
+.PHONY: fpga
+fpga: $(READY)  ## bitstream, utilisation and clock of a board (BOARD=ulx3s-12f or ulx3s-85f)
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[fpga]'
+	$(BIN)/python bench/fpga.py $(BOARD) --results docs/results
+
+.PHONY: fpga-bench
+fpga-bench: $(READY)  ## cocotb benches of every whole board through its serial line
+	DSTC_FPGA=1 $(BIN)/python -m pytest tb/test_boards.py
+
 .PHONY: profile-speed
 profile-speed: $(READY)  ## docs/results/profile: time and memory of dstc profile (DATA=folder)
 	$(BIN)/python bench/network_profile.py $(if $(DATA),--data $(DATA)) \

@@ -4,7 +4,10 @@ import os
 
 import pytest
 
-from .lib.run import Case, run_case
+from dstc_hdl.emit import Emitted, lint
+
+from .lib.build import verilog
+from .lib.run import Case, bench_config, run_case
 
 BENCH = {"ulx3s-12f": "core_board", "ulx3s-85f": "board"}
 ASKED = ("ulx3s-85f",)
@@ -19,3 +22,8 @@ def test_board(name, request):
                        option("--bench-seed"), option("--bench-waves"))
     if failure:
         pytest.fail(failure, pytrace=False)
+
+
+def test_lint():
+    """Verilator finds nothing in the text of a board."""
+    assert lint(Emitted.read(verilog("board", bench_config("ulx3s-12f")), "dstc_board")) == []

