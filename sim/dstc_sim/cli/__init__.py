@@ -23,7 +23,7 @@ from dstc.errors import DstcError
 __all__ = ["COMMANDS", "app", "main"]
 
 COMMANDS = ("gemm", "conv", "run", "profile", "sweep", "explain", "encode", "info", "verilog",
-            "area", "paper", "asm", "disasm", "doctor")
+            "area", "paper", "breakeven", "asm", "disasm", "doctor")
 """Every command, in the order of the help."""
 
 
