@@ -38,6 +38,8 @@ class CellLibrary:
         Drives nets with many sinks.
     driver : str
         What the inputs of a design are taken to be driven by.
+    gate : tuple of (str, str) or None
+        Clock gate and its pins, ``enable:clock:gated clock``; None if the library has none.
     ties : tuple of (str, str) or None
         Cells and pins of constant 1 and 0; None if the library has none.
     load : float
@@ -54,6 +56,7 @@ class CellLibrary:
     nand2: str
     buffer: str
     driver: str
+    gate: tuple[str, str] | None
     ties: tuple[tuple[str, str], tuple[str, str]] | None
     load: float
     clock_pins: frozenset[str]
@@ -101,7 +104,8 @@ def _nangate() -> CellLibrary:
     return CellLibrary(
         target="asic45", title="Nangate 45 nm, typical, 1.1 V, 25 C",
         liberty=home / "stdcells.lib", models=home / "stdcells.v", nand2="NAND2_X1",
-        buffer="BUF_X4", driver="BUF_X2", ties=(("LOGIC1_X1", "Z"), ("LOGIC0_X1", "Z")),
+        buffer="BUF_X4", driver="BUF_X2", gate=("CLKGATE_X4", "E:CK:GCK"),
+        ties=(("LOGIC1_X1", "Z"), ("LOGIC0_X1", "Z")),
         load=30.0, clock_pins=frozenset({"CK"}))
 
 
@@ -110,7 +114,7 @@ def _osu() -> CellLibrary:
     return CellLibrary(
         target="asic180", title="OSU 0.18 um, typical, 1.8 V, 25 C",
         liberty=home / "osu018_stdcells.lib", models=home / "osu018_stdcells.v", nand2="NAND2X1",
-        buffer="BUFX4", driver="BUFX2", ties=None, load=150.0,
+        buffer="BUFX4", driver="BUFX2", gate=None, ties=None, load=150.0,
         clock_pins=frozenset({"CLK"}))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..emit import content_key, publish
 from .library import CellLibrary
+from .mapping import FILES, memories, registers
 from .memories import MemoryShape
 from .synthesis import TARGET_PS
 from .tools import SynthesisError, call, find_yosys, tool_versions
@@ -26,9 +27,10 @@ too, without an area."""
 
 SCRIPT = """
 read_verilog memories.v
+{memories}
 synth
-dfflibmap -liberty cells.lib
 techmap -map latch.v
+{registers}
 abc -liberty cells.lib -D {target} -constr abc.constr
 opt_clean -purge
 tee -q -o stat.json stat -json -liberty cells.lib
@@ -79,9 +81,12 @@ def memory_verilog(shape: MemoryShape, name: str, *, latches: bool) -> str:
     lines += _latches(shape) if latches else [
         f"  always @(posedge clk) if (we{n}) words[waddr{n}] <= wdata{n};"
         for n in range(shape.writes)]
-    lines += [f"  always @(posedge clk) if (re{n}) rdata{n} <= words[raddr{n}];"
-              if shape.registered else f"  assign rdata{n} = words[raddr{n}];"
-              for n in range(shape.reads)]
+    for n in range(shape.reads):
+        # Yosys takes latches for no memory, so what it makes of one is spelled out.
+        read = " | ".join(f"({{{shape.width}{{raddr{n} == {word}}}}} & words[{word}])"
+                          for word in range(shape.depth)) if latches else f"words[raddr{n}]"
+        lines.append(f"  always @(posedge clk) if (re{n}) rdata{n} <= {read};"
+                     if shape.registered else f"  assign rdata{n} = {read};")
     return f"module {name} ({', '.join(ports)});\n" + "\n".join(lines) + "\nendmodule\n"
 
 
@@ -109,7 +114,9 @@ def _areas(modules: dict[str, str], library: CellLibrary) -> dict[str, float]:
         latch = LATCH.format(cell=cell, data=data, gate=gate, out=out)
     files = {"memories.v": "".join(modules.values()),
              "latch.v": latch,
-             "run.ys": SCRIPT.format(target=TARGET_PS),
+             **FILES,
+             "run.ys": SCRIPT.format(target=TARGET_PS, memories=memories(),
+                                     registers=registers(library)),
              "abc.constr": f"set_driving_cell {library.driver}\nset_load 5 [all_outputs]\n"}
 
     def make(folder: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from ..emit import Emitted, content_key, publish
 from .fanout import buffer_nets
 from .library import CellLibrary
+from .mapping import FILES, memories, registers
 from .tools import call, find_sta, find_yosys, tool_versions
 
 __all__ = ["PERIOD_NS", "TARGET_PS", "TIME", "Synthesized", "Timing", "read_timing", "synthesize"]
@@ -24,8 +25,9 @@ __all__ = ["PERIOD_NS", "TARGET_PS", "TIME", "Synthesized", "Timing", "read_timi
 MAP = """
 read_verilog design.v
 hierarchy -check -top {top}
+{memories}
 synth -top {top}
-dfflibmap -liberty cells.lib
+{registers}
 abc -liberty cells.lib -D {target} -constr abc.constr
 opt_clean -purge
 setundef -zero
@@ -127,7 +129,9 @@ def synthesize(emitted: Emitted, library: CellLibrary) -> Synthesized:
     if library.ties:
         high, low = library.ties
         ties = f"hilomap -hicell {high[0]} {high[1]} -locell {low[0]} {low[1]}"
-    scripts = {"map.ys": MAP.format(top=top, target=TARGET_PS, ties=ties),
+    scripts = {"map.ys": MAP.format(top=top, target=TARGET_PS, ties=ties,
+                                    memories=memories(), registers=registers(library)),
+               **FILES,
                "write.ys": WRITE.format(top=top),
                "time.tcl": TIME.format(top=top, period=PERIOD_NS, driver=library.driver),
                "abc.constr": f"set_driving_cell {library.driver}\nset_load 5 [all_outputs]\n"}
