@@ -19,7 +19,7 @@ def test_page_has_every_point():
     """A row for each point, with its error, source and text."""
     from paper import page
 
-    reports = {"21": FIGURES["21"](size=64), **{name: FIGURES[name]()
+    reports = {"21": FIGURES["21"](size=64, sample=24), **{name: FIGURES[name]()
                                                 for name in ("overhead", "break-even")}}
     text = page(reports, {"dstc": "0"})
     for report in reports.values():

@@ -7,6 +7,7 @@ import typer
 from dstc.errors import DstcError
 
 from .common import AsJson, Seed, print_json, progress
+from .profile import FEWEST_TILES
 
 __all__ = ["cell", "command"]
 
@@ -17,6 +18,10 @@ def command(
              "break-even. im2col: dense, CSR, bitmap. overhead: area. averages: rivals.")] = "21",
     size: Annotated[int | None, typer.Option(
         help="Rows, columns and K of figure 21 instead of 4096.", show_default=False)] = None,
+    sample: Annotated[int | None, typer.Option(
+        metavar="TILES", show_default=False,
+        help="Of figure 21, also run so many output tiles of each point on the cycle model, at "
+             f"least {FEWEST_TILES}.")] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -31,6 +36,8 @@ def command(
 
       dstc paper --figure 21 --json
 
+      dstc paper --figure 21 --sample 24
+
       dstc paper --figure averages
     """
     from dstc_sim.paper import FIGURES
@@ -38,9 +45,14 @@ def command(
     if figure not in FIGURES:
         raise DstcError(f"Figure must be one of {', '.join(FIGURES)}, not {figure!r}")
     options: dict[str, Any] = {}
+    for option, given in (("--size", size), ("--sample", sample)):
+        if given is not None and figure != "21":
+            raise DstcError(f"Option {option} must be given with figure 21, not with {figure}")
+    if sample is not None:
+        if sample < FEWEST_TILES:
+            raise DstcError(f"Sample must have at least {FEWEST_TILES} output tiles, not {sample}")
+        options["sample"] = sample
     if size is not None:
-        if figure != "21":
-            raise DstcError(f"Option --size must be given with figure 21, not with {figure}")
         if not 32 <= size <= 8192:
             raise DstcError(f"Size must be from 32 to 8192, not {size}")
         options["size"] = size
@@ -66,7 +78,9 @@ def _print(report: dict[str, Any]) -> None:
     console.print(table)
     console.print(f"mean error {report['mean_error']:.1%}"
                   + (f", with independent zeros {report['mean_error_iid']:.1%}"
-                     if "mean_error_iid" in report else ""))
+                     if "mean_error_iid" in report else "")
+                  + (f", with conflicts {report['mean_error_sampled']:.1%}"
+                     if "mean_error_sampled" in report else ""))
     console.print(f"published: {report['source']}\nours: {report['model']}\n\n{report['text']}")
 
 

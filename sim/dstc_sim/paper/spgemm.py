@@ -1,17 +1,22 @@
 """Figure 21: a product of 4096 x 4096 x 4096 over the densities of both sides."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dstc.config import get_config
+from dstc.formats import encode
 from dstc.models import MODELS, Operands, independent_mask, zero_run_mask
 from dstc.models.masks import RUN
 from dstc.workloads import CLUSTERING, clustered_mask
 
 from .published import FIGURE_21, SOURCES
+
+if TYPE_CHECKING:
+    from dstc_sim.cyclemodel.sampling import Estimate
 
 __all__ = ["figure_21"]
 
@@ -44,7 +49,8 @@ TEXT = (
 
 
 def figure_21(size: int = SIZE, seed: int = 0, sensitivity: bool = True,
-              advance: Callable[[int], None] = lambda done: None) -> dict[str, Any]:
+              sample: int | None = None, advance: Callable[[int], None] = lambda done: None
+              ) -> dict[str, Any]:
     """The published points and ours, relative to the dense product.
 
     Parameters
@@ -54,6 +60,8 @@ def figure_21(size: int = SIZE, seed: int = 0, sensitivity: bool = True,
     seed : int
     sensitivity : bool
         Also other lengths of the runs, and another family of clustered zeros.
+    sample : int, optional
+        Also run so many output tiles of each point on the cycle model, conflicts and all.
     advance : callable
         Called with 1 after every set of points.
 
@@ -62,7 +70,13 @@ def figure_21(size: int = SIZE, seed: int = 0, sensitivity: bool = True,
     dict
         ``points`` (``densities``, ``published``, ``ours``, ``iid``, ``error``, ``error_iid``,
         ``seconds``), ``mean_error`` and ``mean_error_iid`` over the nine that are not the
-        reference, ``distribution``, ``sensitivity``.
+        reference, ``distribution``, ``sensitivity``; with ``sample`` each point's ``sampled`` (and
+        ``sampled_low``, ``sampled_high``, the ends of its interval) and ``mean_error_sampled``.
+
+    Raises
+    ------
+    DstcError
+        If the cycle model's packages are missing.
     """
     def runs(length: int) -> Maker:
         return lambda shape, density, rng: zero_run_mask(shape, density, rng, length)
@@ -72,13 +86,12 @@ def figure_21(size: int = SIZE, seed: int = 0, sensitivity: bool = True,
     advance(1)
     iid, _ = sides.times(independent_mask, independent_mask)
     advance(1)
-    base = FIGURE_21[DENSE]
-    points = [{"densities": list(densities), "published": published / base,
-               "ours": ours[densities], "iid": iid[densities],
-               "error": ours[densities] * base / published - 1,
-               "error_iid": iid[densities] * base / published - 1,
-               "reference": densities == DENSE, "seconds": seconds[densities]}
-              for densities, published in FIGURE_21.items()]
+    points = [_point(densities, ours, iid, seconds[densities]) for densities in FIGURE_21]
+    sampled: dict[str, Any] = {}
+    if sample is not None:
+        sampled = _sampled(sides.sampled(runs(RUN), independent_mask, sample), points)
+        sampled["sampled_tiles"] = sample
+        advance(1)
     found = []
     smaller = _Sides(min(size, SMALLER), seed)
     for name, a, b in _variants(runs) if sensitivity else ():
@@ -88,9 +101,30 @@ def figure_21(size: int = SIZE, seed: int = 0, sensitivity: bool = True,
     return {"figure": "21", "title": f"SpGEMM {size} x {size} x {size}", "size": size,
             "seed": seed, "source": SOURCES["digitised"], "model": "OHMMA by the skip rule",
             "points": points, "mean_error": _mean_error(ours), "mean_error_iid": _mean_error(iid),
+            **sampled,
             "distribution": {"a": f"zeros in runs of {RUN} along M, germs independent",
                              "b": "independent zeros", "clustering_a": sides.clustering(runs(RUN))},
             "sensitivity": found, "sensitivity_size": min(size, SMALLER), "text": TEXT}
+
+
+def _point(densities: tuple[float, float], ours: dict[Any, float], iid: dict[Any, float],
+           seconds: float) -> dict[str, Any]:
+    """One point, relative to the dense one."""
+    published = FIGURE_21[densities] / FIGURE_21[DENSE]
+    return {"densities": list(densities), "published": published, "ours": ours[densities],
+            "iid": iid[densities], "error": ours[densities] / published - 1,
+            "error_iid": iid[densities] / published - 1, "reference": densities == DENSE,
+            "seconds": seconds}
+
+
+def _sampled(estimates: dict[Any, "Estimate"], points: list[dict[str, Any]]) -> dict[str, Any]:
+    """Adds to each point its cycles on the cycle model; the mean error of these."""
+    dense = estimates[DENSE].cycles
+    for point, estimate in zip(points, estimates.values(), strict=True):
+        point |= {"sampled": estimate.cycles / dense, "sampled_low": estimate.low / dense,
+                  "sampled_high": estimate.high / dense}
+    return {"mean_error_sampled": _mean_error(
+        {densities: estimate.cycles / dense for densities, estimate in estimates.items()})}
 
 
 def _variants(runs: Callable[[int], Maker]) -> list[tuple[tuple[str, str], Maker, Maker]]:
@@ -128,15 +162,32 @@ class _Sides:
     def times(self, make_a: Maker, make_b: Maker) -> tuple[dict[Any, float], dict[Any, float]]:
         """Cycles of every point over those of the dense one, and seconds it took."""
         cycles, seconds = {}, {}
-        for place, densities in enumerate(FIGURE_21):
-            began = perf_counter()
-            rng = np.random.default_rng((self._seed, place))
-            a = make_a((self._size, self._size), densities[0], rng)
-            b = make_b((self._size, self._size), densities[1], rng)
-            # Runs of B go along N, as those of A along M.
-            cycles[densities] = MODELS["dual-side"].cost(Operands.from_masks(a, b.T)).cycles
+        began = perf_counter()
+        for densities, a, b in self._masks(make_a, make_b):
+            cycles[densities] = MODELS["dual-side"].cost(Operands.from_masks(a, b)).cycles
             seconds[densities] = perf_counter() - began
+            began = perf_counter()
         return {key: value / cycles[DENSE] for key, value in cycles.items()}, seconds
+
+    def sampled(self, make_a: Maker, make_b: Maker, tiles: int) -> dict[Any, "Estimate"]:
+        """Cycles of every point on the cycle model, from some of its output tiles."""
+        from dstc_sim.cyclemodel.sampling import estimate_cycles
+
+        config = get_config("paper")
+        dtype = config.format.dtype
+        return {densities: estimate_cycles(encode(a.astype(dtype), "A", config),
+                                           encode(b.astype(dtype), "B", config),
+                                           config=config, tiles=tiles, seed=self._seed)
+                for densities, a, b in self._masks(make_a, make_b)}
+
+    def _masks(self, make_a: Maker, make_b: Maker) -> Iterator[tuple[Any, Any, Any]]:
+        """Densities, A and B of every point."""
+        shape = (self._size, self._size)
+        for place, densities in enumerate(FIGURE_21):
+            rng = np.random.default_rng((self._seed, place))
+            # Runs of B go along N, as those of A along M.
+            yield (densities, make_a(shape, densities[0], rng),
+                   make_b(shape, densities[1], rng).T)
 
     def clustering(self, make: Maker) -> dict[str, float]:
         """Variance of the popcount of 32 neighbours over that of independent zeros."""

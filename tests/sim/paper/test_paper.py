@@ -59,6 +59,16 @@ def test_command(capsys):
     assert alone["runs of 1"]["mean_error"] == pytest.approx(report["mean_error_iid"], abs=0.01)
 
 
+def test_sampled_cycles_have_the_conflicts(capsys):
+    """With every tile simulated, cycles are a few percent more than OHMMA, relative to dense."""
+    assert main(["paper", "--size", "128", "--sample", "24", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["sampled_tiles"] == 24 and 0 < report["mean_error_sampled"] < 0.2
+    for point in report["points"]:
+        assert point["sampled_low"] <= point["sampled"] <= point["sampled_high"]
+        assert point["ours"] * 0.99 < point["sampled"] < point["ours"] * 1.1
+
+
 @pytest.mark.parametrize("name", ["layers", "break-even", "overhead"])
 def test_other_figures(name, capsys):
     """Printed as tables with the error of each point."""
@@ -84,7 +94,8 @@ def test_layers_dense_inputs_and_weights_take_the_dense_time():
 
 @pytest.mark.parametrize("words, message", [
     (["--figure", "22"], "Figure must be one of"), (["--size", "8"], "Size must be from 32"),
-    (["--figure", "layers", "--size", "64"], "Option --size must be given with figure 21")])
+    (["--figure", "layers", "--size", "64"], "Option --size must be given with figure 21"),
+    (["--sample", "3"], "Sample must have at least 24")])
 def test_refused(words, message, capsys):
     """One sentence."""
     assert main(["paper", *words]) == 2
