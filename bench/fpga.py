@@ -35,10 +35,17 @@ def result_of(board: Board, report: BuildReport, seed: int) -> dict:
         "timing_met": report.fmax >= report.clock, "longest_path": report.longest_path,
         "utilization": report.utilization, "bitstream_bytes": report.bitstream.stat().st_size,
         "seconds": report.seconds, "seed": seed,
-        "sources": content_key(source_files("dstc_hdl.board.top"))[:12],
+        "sources": content_key(source_files("dstc_hdl.board.top"))[:12], "revision": revision(),
         "tools": {**{tool.removeprefix("yowasp-"): tool_version(tool) for tool in TOOLS},
                   **{name: version(name) for name in ("amaranth", "amaranth-boards")}},
     }
+
+
+def revision() -> str | None:
+    """The commit that was built, if this is a checkout."""
+    done = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=7"],
+                          cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return None if done.returncode else done.stdout.strip()
 
 
 def tool_version(tool: str) -> str:
@@ -67,7 +74,7 @@ def _section(result: dict) -> list[str]:
         f"## {result['board']}", "",
         f"Made by `make fpga BOARD={result['board']}` with "
         + ", ".join(f"{name} {number}" for name, number in result["tools"].items())
-        + f", seed {result['seed']}, sources {result['sources']}.", "",
+        + f", seed {result['seed']}, from revision {result['revision']}.", "",
         "| | |", "|---|---|",
         f"| on it | {result['content']}, {core['name']}: tile {core['tile_m']} x {core['tile_n']} "
         f"x {core['tile_k']}, {core['array_rows']} x {core['array_cols']} multipliers, "
