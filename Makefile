@@ -51,6 +51,15 @@ lint: $(READY)  ## style, types, import direction, __all__, sizes
 docs: $(READY)  ## pages that are generated from the sources
 	$(BIN)/python scripts/make_docs.py
 
+.PHONY: site
+site: $(READY)  ## the documentation site from docs/ into build/site
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html: the documentation; open it in a browser"
+
+.PHONY: report
+report: $(READY)  ## results, explanations, animation and break-even map as pages in build/report
+	$(BIN)/python -m dstc_sim.overview -o build/report
+
 .PHONY: bench
 bench: $(READY)  ## speed of encoding, simulation and the cycle model, written to build/bench
 	@mkdir -p build/bench
@@ -114,10 +123,17 @@ sweep: $(READY)  ## docs/results/sweep: variants of small and paper, those of sm
 history: $(READY)  ## docs/results/history: accept figures, add a point (WHAT=text)
 	$(BIN)/python bench/history.py --write --what "$(WHAT)"
 
-.PHONY: gates
-gates: $(READY)  ## benches on the netlists of 45 nm cells (hours)
+.PHONY: energy
+energy: $(READY)  ## docs/results/energy: core and twins per useful multiplication, by activity
 	@bash scripts/area_tools.sh $(VENV)
-	DSTC_GATES=1 $(BIN)/python -m pytest tb/test_gates.py
+	$(BIN)/python bench/energy.py --json docs/results/energy.json \
+	    --markdown docs/results/energy.md --plot docs/results/energy.svg
+
+.PHONY: gates
+gates: $(READY)  ## docs/results/gates: benches on netlists of 45 nm cells, cores included
+	@bash scripts/area_tools.sh $(VENV)
+	$(BIN)/python bench/gates.py --json docs/results/gates.json \
+	    --markdown docs/results/gates.md
 
 # The boards are those of dstc_hdl.board.boards.
 BOARD ?= ulx3s-12f
