@@ -11,11 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..accelerator.grid import Block
 from ..accelerator.layout import Directory
 from ..accelerator.parameters import AcceleratorConfig
 from ..accelerator.program import CONTEXTS, Product, blocks_of, product_costs
 from ..accelerator.traffic import Traffic, convolution_traffic, product_traffic, tile_sizes
+from ..config import Config
 from ..conv import ConvGeometry, Epilogue
+from ..conv.gather import gather_program
+from ..conv.schedule import choose_columns, shared_occupancy
 from ..formats import EncodedMatrix
 from ..skiprule import ohmma_counts, ohmma_per_tile
 from .device import DeviceTime
@@ -43,11 +47,14 @@ class CoreWork:
         How its reads divide over them, in any unit.
     traffic : Traffic
         Beats of all of them.
+    spans : int
+        Cycles of the im2col unit if nothing ever waits; 0 where A tiles are in memory.
     """
 
     array: NDArray[np.int64]
     shares: NDArray[np.float64]
     traffic: Traffic
+    spans: int = 0
 
     @property
     def reads(self) -> NDArray[np.float64]:
@@ -80,7 +87,8 @@ def accelerator_time(cores: Sequence[CoreWork], accelerator: AcceleratorConfig, 
     reads = sum(core.traffic.read_beats for core in cores)
     writes = sum(core.traffic.write_beats for core in cores)
     alone = max(int(np.maximum(core.array, core.reads).sum()) for core in cores)
-    busy = max(alone, reads)
+    spans = max(core.spans for core in cores)
+    busy = max(alone, reads, spans)
     first = len(cores) * reads // (count * k_tiles)
     start = DEPENDENT_READS * latency + START + first
     tail = writes // count
@@ -90,7 +98,7 @@ def accelerator_time(cores: Sequence[CoreWork], accelerator: AcceleratorConfig, 
         cycles=cycles, start=start, tail=tail, products=products,
         multiplier_cycles=cycles * accelerator.cores * accelerator.core.multipliers,
         parts={"array": max(int(core.array.sum()) for core in cores), "reads": reads,
-               "array or reads": alone, "writes": writes})
+               "array or reads": alone, "im2col": spans, "writes": writes})
 
 
 def product_time(a: EncodedMatrix, b: EncodedMatrix, accelerator: AcceleratorConfig, *,
@@ -140,17 +148,20 @@ def layer_time(x: EncodedMatrix, lowered: EncodedMatrix, weights: EncodedMatrix,
         If a part does not fit the configuration.
     """
     epilogue = Epilogue(relu=True, raw=False)
+    gathered = None
     if geometry.taps == 1 and geometry.stride == (1, 1) and not any(geometry.pads):
         traffic = product_traffic(x, weights, epilogue=epilogue, y=y, accelerator=accelerator)
     else:
         traffic = convolution_traffic(x, weights, geometry, epilogue, y=y,
                                       accelerator=accelerator)
-    return _time(lowered, weights, traffic, accelerator, y=y, latency=latency)
+        gathered = geometry
+    return _time(lowered, weights, traffic, accelerator, y=y, geometry=gathered, latency=latency)
 
 
 def _time(a: EncodedMatrix, b: EncodedMatrix, traffic: Sequence[Traffic],
           accelerator: AcceleratorConfig, *, dense: bool = False, y: EncodedMatrix | None = None,
-          costs: NDArray[np.int64] | None = None, latency: int) -> DeviceTime:
+          costs: NDArray[np.int64] | None = None, geometry: ConvGeometry | None = None,
+          latency: int) -> DeviceTime:
     config = accelerator.core
     ohmma = (np.full((a.outer_tiles, b.outer_tiles), a.k_tiles * config.dense_ohmma_per_tile)
              if dense else ohmma_per_tile(a, b, config))
@@ -164,9 +175,18 @@ def _time(a: EncodedMatrix, b: EncodedMatrix, traffic: Sequence[Traffic],
         part = (slice(block.rows.start, block.rows.stop),
                 slice(block.columns.start, block.columns.stop))
         cores.append(CoreWork(array=_pairs(ohmma[part]).astype(np.int64),
-                              shares=_pairs(sizes[part]).astype(np.float64), traffic=moved))
+                              shares=_pairs(sizes[part]).astype(np.float64), traffic=moved,
+                              spans=0 if geometry is None else _spans(geometry, b, block, config)))
     return accelerator_time(cores, accelerator, k_tiles=a.k_tiles, latency=latency,
                             products=ohmma_counts(a, b, config).products)
+
+
+def _spans(geometry: ConvGeometry, weights: EncodedMatrix, block: Block, config: Config) -> int:
+    """Spans that the im2col unit of a core gathers."""
+    occupied = (np.diff(weights.offsets) > 0).reshape(weights.outer_tiles, weights.k_tiles)
+    shared = shared_occupancy(occupied[block.columns.start:block.columns.stop],
+                              choose_columns(geometry, weights, config))
+    return gather_program(geometry, shared, config, block.rows).spans
 
 
 def _pairs(tiles: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -8,11 +8,16 @@ import pytest
 
 from dstc.accelerator.parameters import AcceleratorConfig
 from dstc.config import get_config
+from dstc.conv import encode_map, im2col, weight_matrix
+from dstc.conv.chain import golden_chain
+from dstc.elements import ELEMENTS
 from dstc.formats import encode
 from dstc.models import MODELS, Operands, independent_mask
-from dstc.models.accelerator import product_time
+from dstc.models.accelerator import layer_time, product_time
 from dstc.models.device import makespan
 from dstc.models.gpu import VOLTA, Layer, gpu_time
+from dstc.pruned_cnn import Network, load_digits
+from dstc.pruned_cnn.chain import SOURCE, cnn_chain, cnn_input
 from dstc.workloads import random_matrix
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results"
@@ -65,6 +70,27 @@ def test_cycles_are_near_the_hardware_s(measured):
     long = np.array([row["cycles"] > LONG for row, _ in measured])
     assert errors.mean() < MEAN and errors.max() < WORST
     assert errors[long].mean() < MEAN_LONG and errors[long].max() < WORST_LONG
+
+
+def test_im2col_is_the_unit_s():
+    """Spans of the pruned network's layers are those of the runs on the Verilog, and the OHMMA."""
+    rows = {row["layer"]: row for row in
+            json.loads((RESULTS / "convolution.json").read_text())["rows"]
+            if row["network"] == "pruned CNN"}
+    accelerator = AcceleratorConfig(core=get_config("paper"))
+    layers = cnn_chain(Network.load())
+    maps = golden_chain(layers, SOURCE, cnn_input(load_digits()[0][0]), ELEMENTS["fp16"])
+    for layer in layers[1:4]:
+        sides = [np.ascontiguousarray(each) for each in (
+            im2col(maps[layer.x], layer.geometry), weight_matrix(layer.w, layer.geometry))]
+        y = np.ones(layer.geometry.out_shape, np.float16)
+        time = layer_time(
+            encode_map(maps[layer.x], accelerator.core),
+            *(encode(side, name, accelerator.core) for side, name in zip(sides, "AB",
+                                                                         strict=True)),
+            layer.geometry, encode_map(y, accelerator.core), accelerator)
+        assert time.parts["im2col"] == rows[layer.name]["spans"]
+        assert time.parts["array"] == rows[layer.name]["bins"]["issue"]
 
 
 @pytest.mark.parametrize("costs, cores, cycles", [
