@@ -27,7 +27,16 @@ from dstc.conv.chain import golden_chain
 from dstc.elements import ELEMENTS
 from dstc.fileio import atomic_write
 from dstc.formats import encode
-from dstc.models import DEVICES, MODELS, Layer, Operands, gpu_time, zero_run_mask
+from dstc.models import (
+    DEVICES,
+    MODELS,
+    MULTIPLIERS,
+    Layer,
+    Operands,
+    fewest_cycles,
+    gpu_time,
+    zero_run_mask,
+)
 from dstc.models.accelerator import layer_time
 from dstc.network import ConvWork, read_trace
 from dstc.pruned_cnn import Network, load_digits
@@ -117,19 +126,14 @@ def measure(case: Case) -> dict[str, Any]:
     """One layer on every machine; each may have the operands either way round."""
     operands = case.layer.operands
     m, n, k = operands.shape
-    cycles, swapped = {}, []
-    for name, model in MODELS.items():
-        found = [model.cost(each).cycles for each in (operands, operands.swapped)]
-        cycles[name] = min(found)
-        if found[1] < found[0]:
-            swapped.append(name)
+    cycles, swapped = fewest_cycles(operands)
     volta = DEVICES["volta"]
     times = {key: gpu_time(case.layer, volta, dense=dense)
              for key, dense in (("dense", True), ("dual-side", False))}
     return {"name": case.name, "shape": [m, n, k], "macs": m * n * k,
             "density": [float(side.mask.mean()) for side in (operands.a, operands.b)],
             "effectual_macs": operands.products, "cycles": cycles, "swapped": swapped,
-            "least": -(-operands.products // MODELS["dual-side"].machine.multipliers),
+            "least": -(-operands.products // MULTIPLIERS),
             "volta": {key: {"cycles": time.cycles, "without_launch": time.cycles - time.start,
                             "limit": time.limit} for key, time in times.items()}}
 

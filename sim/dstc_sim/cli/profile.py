@@ -39,6 +39,9 @@ def command(
         metavar="TILES", show_default=False,
         help="Also run so many output tiles of each product on the cycle model, at least "
              f"{FEWEST_TILES}, and estimate the cycles.")] = None,
+    rivals: Annotated[bool, typer.Option(
+        "--rivals", help="Also cycles on other machines with as many multipliers "
+                         "(docs/models.md).")] = False,
     seed: Seed = 0,
     html: Annotated[Path | None, typer.Option(
         help="Write a page with plots, *.html.", show_default=False)] = None,
@@ -60,18 +63,22 @@ def command(
 
       dstc profile model.onnx --sample 48 --html profile.html
 
-      dstc profile trace.npz
+      dstc profile trace.npz --rivals
     """
     from rich.console import Console
 
     from dstc.config import get_config
     from dstc.fileio import atomic_write
+    from dstc.models import MULTIPLIERS
     from dstc_sim.network import profile_works
 
     target = get_config(config)
     require_ending(html, ".html")
     if sample is not None and sample < FEWEST_TILES:
         raise DstcError(f"Sample must have at least {FEWEST_TILES} output tiles, not {sample}")
+    if rivals and target.multipliers != MULTIPLIERS:
+        raise DstcError(f"Option --rivals must be given with a configuration of {MULTIPLIERS} "
+                        f"multipliers, not with {config} of {target.multipliers}")
     if prune is not None and not 0 <= prune <= 1:
         raise DstcError(f"Share to prune must be from 0 to 1, not {prune}")
     if file.lower().endswith(".npz"):
@@ -89,7 +96,7 @@ def command(
     with atomic_write(html) if html else nullcontext() as page:
         with progress("layers", total, as_json) as advance:
             report = profile_works(works, target, source, skipped, sample=sample, seed=seed,
-                                   advance=advance)
+                                   rivals=rivals, advance=advance)
         if page:
             from dstc_sim.network.page import render
 

@@ -50,7 +50,8 @@ class Source:
 
 def profile_works(works: Iterable[Work], config: Config, source: Source,
                   skipped: Iterable[Skipped] = (), *, sample: int | None = None, seed: int = 0,
-                  advance: Callable[[int], None] = lambda done: None) -> dict[str, Any]:
+                  rivals: bool = False, advance: Callable[[int], None] = lambda done: None
+                  ) -> dict[str, Any]:
     """The profile.
 
     Parameters
@@ -66,6 +67,8 @@ def profile_works(works: Iterable[Work], config: Config, source: Source,
         bounded from below.
     seed : int
         Of the draw of these tiles.
+    rivals : bool
+        Also cycles on other machines (:data:`dstc.models.MODELS`).
     advance : callable
         Called with 1 after every layer.
 
@@ -86,13 +89,14 @@ def profile_works(works: Iterable[Work], config: Config, source: Source,
         rows.append({"name": work.name, "op": work.op, "shape": work.shape,
                      **_figures(counts, config, counts.cycles), "limit": limit(counts, config),
                      "lanes": lane_factors(counts, config) if counts.dual else None,
-                     "estimate": estimate})
+                     "estimate": estimate, "rivals": _rivals(work) if rivals else None})
         parts.append(counts)
         advance(1)
     totals = None
     if parts:
         totals = {**_figures(add_counts(parts), config, sum(part.cycles for part in parts)),
-                  "estimate": _sum([row["estimate"] for row in rows])}
+                  "estimate": _sum([row["estimate"] for row in rows]),
+                  "rivals": _sum([row["rivals"] for row in rows])}
     return {**asdict(source), "config": config.to_dict(), "layers": rows, "totals": totals,
             "skipped": [asdict(one) for one in skipped]}
 
@@ -131,8 +135,15 @@ def _estimate(work: Work, config: Config, sample: int, seed: int) -> dict[str, A
                   "tiles": one.tiles} for one in found]) or {}
 
 
+def _rivals(work: Work) -> dict[str, Any]:
+    """Cycles of a layer on other machines."""
+    from dstc.models import fewest_cycles, work_operands
+
+    return _sum([fewest_cycles(operands)[0] for operands in work_operands(work)]) or {}
+
+
 def _sum(estimates: list[dict[str, Any] | None]) -> dict[str, Any] | None:
-    """Sums, of the interval's ends too: wide enough however the errors hang together."""
+    """Sums, of an interval's ends too: wide enough however the errors hang together."""
     present = [one for one in estimates if one is not None]
     if not present:
         return None

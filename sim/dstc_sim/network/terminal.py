@@ -75,7 +75,19 @@ def notes(report: dict[str, Any]) -> list[str]:
         ohmma = report["totals"]["ohmma"]
         lines += ["", f"OHMMA with the sides exchanged, B on the rows: {short(ohmma['swapped'])}; "
                       f"bound by effectual MACs: {short(ohmma['least'])}"]
+        lines += _rivals(report["totals"]["rivals"])
     if report["skipped"]:
         lines += ["", f"not on the core ({len(report['skipped'])}), and not in the totals:",
                   *(f"  {one['op']} {one['name']}: {one['reason']}" for one in report["skipped"])]
     return lines
+
+
+def _rivals(cycles: dict[str, int] | None) -> list[str]:
+    """How much faster than a dense machine others are, all with as many multipliers."""
+    if not cycles:
+        return []
+    from dstc.models import MODELS
+
+    return ["faster than dense inner products, each with the better side on the rows: "
+            + ", ".join(f"{MODELS[name].title} {cycles['dense'] / count:.2f}x"
+                        for name, count in cycles.items() if name != "dense" and count)]

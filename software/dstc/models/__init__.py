@@ -15,9 +15,11 @@ from .cost import Cost
 from .device import DeviceTime
 from .gpu import Layer, gpu_time
 from .masks import independent_mask, zero_run_mask
+from .networks import fewest_cycles, work_operands
 from .operands import Operands, Side
 from .presets import DEVICES
 from .rivals import MODELS, MULTIPLIERS, Model, compare
 
 __all__ = ["DEVICES", "MODELS", "MULTIPLIERS", "Cost", "DeviceTime", "Layer", "Model", "Operands",
-           "Side", "compare", "gpu_time", "independent_mask", "zero_run_mask"]
+           "Side", "compare", "fewest_cycles", "gpu_time", "independent_mask", "work_operands",
+           "zero_run_mask"]

@@ -129,6 +129,21 @@ def test_sampled_cycles(files, profiled):
     assert report["totals"]["estimate"]["tiles"] == 5 + 1
 
 
+def test_rivals(files, run, refused, profiled):
+    """Every machine has cycles in every layer, and totals are sums; the text has the speedups."""
+    report = profiled("model.onnx", "--input", "image.npy", "--rivals")
+    assert profiled("model.onnx", "--input", "image.npy")["totals"]["rivals"] is None
+    for layer in report["layers"]:
+        assert layer["rivals"]["dual-side"] == min(layer["ohmma"]["dual"],
+                                                   layer["ohmma"]["swapped"])
+        assert layer["rivals"]["uni-stc"] >= layer["ohmma"]["least"]
+    assert report["totals"]["rivals"]["dense"] == sum(layer["rivals"]["dense"]
+                                                      for layer in report["layers"])
+    assert "RM-STC" in run("profile", "model.onnx", "--rivals")[1]
+    assert refused("profile", "model.onnx", "--rivals", "--config", "tiny") == (
+        "Option --rivals must be given with a configuration of 128 multipliers, not with tiny of 8")
+
+
 def test_open_shape(run, refused, profiled, tmp_path):
     save(tmp_path / "open.onnx", ("N", 3, 6, 6))
     assert refused("profile", "open.onnx") == (
