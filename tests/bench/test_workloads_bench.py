@@ -75,6 +75,20 @@ def test_page(measured, accelerated):
         assert word in text
 
 
+def test_vgg_convolution():
+    """The trace's convolution is scipy's correlation with zeros around, behind bias and ReLU."""
+    from scipy.signal import correlate
+    from vgg_trace import convolve
+
+    rng = np.random.default_rng(0)
+    x, kernel, bias = (rng.standard_normal(shape).astype(np.float32)
+                       for shape in ((6, 8, 3), (3, 3, 3, 4), (4,)))
+    for out, values in enumerate(convolve(x, kernel, bias).transpose(2, 0, 1)):
+        sums = sum(correlate(x[:, :, c], kernel[:, :, c, out], "same", "direct")
+                   for c in range(3))
+        np.testing.assert_allclose(values, np.maximum(sums + bias[out], 0), atol=1e-4)
+
+
 @pytest.mark.skipif(not TRACE.exists(), reason="the recorded traces are not here")
 def test_squeezenet_counts():
     """Effectual MACs and OHMMA, both ways round, as an independent program counted them."""
