@@ -5,7 +5,7 @@ hazard distance is on its own here, and the results of multiplier and adder are 
 cycle: the proof holds for any operation that takes as many cycles, on either kind of number.
 """
 
-from amaranth import Cat, Signal
+from amaranth import Signal
 from amaranth.lib import wiring
 
 from .binding import Design
@@ -20,12 +20,12 @@ class Accumulation(Harness):
     ``alone``: while the bank reads the accumulator for an update, no other update of it is in
     its adder, and updates are as many cycles apart on their whole way.  ``current``: what it
     reads is the accumulator's value, that is the latest sum, write or clear.  ``readable``:
-    so is what the read port shows, when no update is in the adder.  ``path``: an update that was
-    picked arrives, once, after the latency of the lane, with its product.
+    so is what the read port shows, while no update of the context comes or is in the adder.
+    ``path``: an update that was picked arrives, once, after the latency of the lane, with its
+    product.
 
     Assumed of the access ports, by the contract of the bank: a context is written or cleared only
-    while no update of it is at the bank or in its adder, and not both in one cycle; it is read
-    only while none is at the bank.
+    while no update of it is at the bank or in its adder, and not both in one cycle.
 
     Parameters
     ----------
@@ -85,8 +85,9 @@ class Accumulation(Harness):
             stage, acc = (picker.signal(f"{name}_{n}") for name in ("in_flight", "in_flight_acc"))
             yield (stage.bit_select(self.index, 1) & (acc == self.context)) == self.on_path[n]
             yield self._stage("bank", n) == self.on_path[self.at_bank + 1 + n]
-            yield ~self.on_path[self.at_bank + 1 + n] | Cat(
-                adding[n] for adding in self.adding).bit_select(self.context, 1)
+            valid, acc = (self.inside["bank"].signal(f"{name}_{n}") for name in ("valid", "acc"))
+            for context, adding in enumerate(self.adding):
+                yield adding[n] == (valid & (acc == context))
 
     def access(self):
         """The rules of the access ports."""
@@ -97,10 +98,8 @@ class Accumulation(Harness):
             self.m.d.sync += adding.eq(adding << 1 | arrives)
             self.adding.append(adding)
             writes = bank.write_en & (bank.write_acc == context)
-            reads = bank.read_en & (bank.read_acc == context)
             self.assume(~(writes | bank.clear[context]) | ~(arrives | adding.any()))
             self.assume(~(writes & bank.clear[context]))
-            self.assume(~(reads & arrives))
 
     def value(self):
         """The accumulator's value: that of its latest sum, write or clear."""
@@ -115,13 +114,17 @@ class Accumulation(Harness):
             m.d.sync += value.eq(0)
         adding = self.on_path[self.at_bank + 1:]
         self.claim("current", ~self.on_path[self.at_bank] | (self.adder.a == value))
-        read = bank.read_en & (bank.read_acc == self.context) & (bank.read_index == self.index)
-        self.claim("readable", ~read | (adding != 0) | (bank.read == value))
+        self.asked = Signal.like(bank.read_index, name="asked")
+        m.d.sync += self.asked.eq(bank.read_index)
+        read = (bank.read_acc == self.context) & (self.asked == self.index)
+        arrives = bank.i.valid & (bank.i.acc == self.context)
+        self.claim("readable", ~read | arrives | (adding != 0) | (bank.read == value))
         self.tie(self.tie_value)
 
     def tie_value(self):
         """What the bank holds of the accumulator."""
         inside = self.inside["bank"]
+        yield inside.signal("read_index_0") == self.asked
         for context in range(2):
             word = inside.word(f"context_{context}", self.index)
             written = inside.signal(f"written_{context}").bit_select(self.index, 1)

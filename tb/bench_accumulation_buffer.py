@@ -17,6 +17,7 @@ class Model:
         self.corners = SINGLE if self.config.format.is_float else WORD
         self.busy = {}      # (context, bank, index) -> cycle of its last product
         self.settled = [0, 0]
+        self.index = 0      # to read, announced one cycle ahead
         self.hazard = hazard_distance(self.config)
 
     def products(self, contexts, density):
@@ -56,6 +57,14 @@ class Model:
         first = at["bank_row"] * cols
         return self.bits[at["acc"], first:first + cols, at["index"]]
 
+    def read(self, acc, bank_row, next_index):
+        """Set the read port; gives the row that it has to show in this cycle."""
+        bench, index, self.index = self.bench, self.index, next_index
+        bench.set("read_acc", acc)
+        bench.set("read_row", bank_row)
+        bench.set("read_index", next_index)
+        return self.row({"acc": acc, "bank_row": bank_row, "index": index})
+
     def random_at(self, acc):
         return {"en": 1, "acc": acc, "bank_row": self.rng.randrange(self.config.array_rows),
                 "index": self.rng.randrange(self.config.bank_depth)}
@@ -65,14 +74,13 @@ async def cycle(bench, model, computing, density):
     """One cycle of products and accesses; checks the row that is read."""
     rng = bench.rng
     bench.set("i", model.products(computing, density))
-    reading = writing = None
+    writing = None
     free = model.accessible(computing)
     clear = 0
-    if free and rng.random() < 0.8:
-        reading = model.random_at(rng.choice(free))
-        bench.set("read_at", reading)
-    else:
-        bench.set("read_at", {"acc": rng.getrandbits(1)})
+    reads = free and rng.random() < 0.8
+    row_read = model.read(rng.choice(free) if reads else rng.getrandbits(1),
+                          rng.randrange(bench.config.array_rows),
+                          rng.randrange(bench.config.bank_depth)).tolist()
     if free and rng.random() < 0.03:
         clear = 1 << rng.choice(free)
     elif free and rng.random() < 0.3:
@@ -82,8 +90,8 @@ async def cycle(bench, model, computing, density):
     bench.set("write_at", writing or {"bank_row": rng.randrange(bench.config.array_rows)})
     bench.set("clear", clear)
     await bench.tick()
-    if reading:
-        assert bench.get("read") == model.row(reading).tolist(), f"row {reading}"
+    if reads:
+        assert bench.get("read") == row_read
     if writing:
         model.row(writing)[:] = row
     for acc in (0, 1):
@@ -110,15 +118,14 @@ async def check_everything(bench, model):
     bench.set("i", 0)
     bench.set("clear", 0)
     bench.set("write_at", 0)
+    model.read(0, 0, 0)
     await bench.tick(model.hazard)
     for acc in (0, 1):
         for bank_row in range(bench.config.array_rows):
             for index in range(bench.config.bank_depth):
-                at = {"en": 1, "acc": acc, "bank_row": bank_row, "index": index}
-                bench.set("read_at", at)
+                want = model.read(acc, bank_row, (index + 1) % bench.config.bank_depth).tolist()
                 await bench.tick()
-                assert bench.get("read") == model.row(at).tolist(), f"row {at}"
-    bench.set("read_at", 0)
+                assert bench.get("read") == want, f"{index} of row {bank_row} in context {acc}"
 
 
 @bench_test

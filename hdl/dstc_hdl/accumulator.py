@@ -37,12 +37,14 @@ class AccumulatorBank(wiring.Component):
     A product is added to accumulator ``index`` of context ``acc``; an accumulator that was not
     written since its context was cleared counts as +0.  The other context can be read and
     written through the access ports in the same cycle; the caller keeps computing and access
-    apart per context.
+    apart per context.  A product has its context's ports to itself, so which address a port takes
+    depends on the product alone and not on who may access.
 
     Timing: one product per cycle; a product for the same accumulator may follow after
-    :func:`hazard_distance` cycles, and the sum can be read then too.  Reads are combinational,
-    writes and clears take effect in the next cycle.  The accumulators have no reset: the
-    ``clear`` state has.
+    :func:`hazard_distance` cycles, and the sum can be read then too.  A read is of the
+    ``read_index`` of the cycle before, in a register of this bank, and else combinational; writes
+    and clears take effect in the next cycle.  The accumulators have no reset: the ``clear`` state
+    has.
 
     Parameters
     ----------
@@ -51,9 +53,9 @@ class AccumulatorBank(wiring.Component):
     Members
     -------
     i : ``In(bank_product_layout(config))``
-    read_acc : ``In(1)``, read_index : ``In(range(bank_depth))``, read_en : ``In(1)``
+    read_acc : ``In(1)``, read_index : ``In(range(bank_depth))``
     read : ``Out(acc_bits)``
-        Meaningful while ``read_en``.
+        Meaningful in a cycle without a product for context ``read_acc``.
     write_en, write_acc, write_index, write : ``In``
     clear : ``In(2)``
         Set every accumulator of the context to +0.
@@ -64,7 +66,7 @@ class AccumulatorBank(wiring.Component):
         depth = config.bank_depth
         super().__init__({
             "i": In(bank_product_layout(config)),
-            "read_en": In(1), "read_acc": In(1), "read_index": In(range(depth)),
+            "read_acc": In(1), "read_index": In(range(depth)),
             "read": Out(config.acc_bits),
             "write_en": In(1), "write_acc": In(1), "write_index": In(range(depth)),
             "write": In(config.acc_bits),
@@ -87,7 +89,10 @@ class AccumulatorBank(wiring.Component):
             m.d.sync += [stage_valid.eq(valid), stage_acc.eq(acc), stage_index.eq(index)]
             valid, acc, index = stage_valid, stage_acc, stage_index
 
-        values = [self._context(m, n, adder.o, valid, acc, index) for n in range(CONTEXTS)]
+        read_index = Signal.like(self.read_index, name="read_index_0", reset_less=True)
+        m.d.sync += read_index.eq(self.read_index)
+        values = [self._context(m, n, adder.o, valid, acc, index, read_index)
+                  for n in range(CONTEXTS)]
         m.d.comb += [
             adder.a.eq(Mux(self.i.acc, values[1], values[0])),
             adder.b.eq(self.i.product),
@@ -95,22 +100,22 @@ class AccumulatorBank(wiring.Component):
         ]
         return m
 
-    def _context(self, m, n, total, valid, acc, index):
+    def _context(self, m, n, total, valid, acc, index, read_index):
         """Storage of context ``n``; returns the value that its read port shows."""
         depth, bits = self._config.bank_depth, self._config.acc_bits
         bank = memory.Memory(shape=bits, depth=depth, init=[])
         m.submodules[f"context_{n}"] = bank
         read, write = bank.read_port(domain="comb"), bank.write_port()
         written = Signal(depth, name=f"written_{n}")
-        load = Signal(name=f"load_{n}")
+        arrives, ends = Signal(name=f"arrives_{n}"), Signal(name=f"ends_{n}")
         value = Signal(bits, name=f"value_{n}")
         m.d.comb += [
-            load.eq(self.write_en & (self.write_acc == n)),
-            write.en.eq(load | (valid & (acc == n))),
-            write.addr.eq(Mux(load, self.write_index, index)),
-            write.data.eq(Mux(load, self.write, total)),
-            read.addr.eq(Mux(self.read_en & (self.read_acc == n),
-                             self.read_index, self.i.index)),
+            arrives.eq(self.i.valid & (self.i.acc == n)),
+            ends.eq(valid & (acc == n)),
+            write.en.eq(ends | (self.write_en & (self.write_acc == n))),
+            write.addr.eq(Mux(ends, index, self.write_index)),
+            write.data.eq(Mux(ends, total, self.write)),
+            read.addr.eq(Mux(arrives, self.i.index, read_index)),
             value.eq(Mux(written.bit_select(read.addr, 1), read.data, 0)),
         ]
         with m.If(self.clear[n]):
@@ -123,8 +128,8 @@ class AccumulatorBank(wiring.Component):
 class AccumulationBuffer(wiring.Component):
     """Accumulation buffer: R x S accumulator banks with access by rows.
 
-    Timing: products as :class:`AccumulatorBank`; ``read`` shows the addressed row in the same
-    cycle, ``write`` is done in the next.
+    Timing: products as :class:`AccumulatorBank`; ``read`` shows the row at the ``read_index`` of
+    the cycle before and the other places of the same cycle, ``write`` is done in the next.
 
     Parameters
     ----------
@@ -133,8 +138,10 @@ class AccumulationBuffer(wiring.Component):
     Members
     -------
     i : ``In(ArrayLayout(bank_product_layout(config), R * S))``
-    read_at, write_at : ``In(row_access_layout(config))``
+    read_acc : ``In(1)``, read_row : ``In(range(R))``, read_index : ``In(range(bank_depth))``
+        Context, bank row and, one cycle ahead, accumulator to read.
     read : ``Out(ArrayLayout(acc_bits, S))``
+    write_at : ``In(row_access_layout(config))``
     write : ``In(ArrayLayout(acc_bits, S))``
     clear : ``In(2)``
     """
@@ -144,7 +151,9 @@ class AccumulationBuffer(wiring.Component):
         row = data.ArrayLayout(config.acc_bits, config.array_cols)
         super().__init__({
             "i": In(data.ArrayLayout(bank_product_layout(config), config.multipliers)),
-            "read_at": In(row_access_layout(config)),
+            "read_acc": In(1),
+            "read_row": In(range(config.array_rows)),
+            "read_index": In(range(config.bank_depth)),
             "read": Out(row),
             "write_at": In(row_access_layout(config)),
             "write": In(row),
@@ -167,9 +176,8 @@ class AccumulationBuffer(wiring.Component):
                 m.submodules[f"bank_{p}_{q}"] = bank = AccumulatorBank(config)
                 m.d.comb += [
                     bank.i.eq(self.i[p * config.array_cols + q]),
-                    bank.read_en.eq(self.read_at.en),
-                    bank.read_acc.eq(self.read_at.acc),
-                    bank.read_index.eq(self.read_at.index),
+                    bank.read_acc.eq(self.read_acc),
+                    bank.read_index.eq(self.read_index),
                     rows[p][q].eq(bank.read),
                     bank.write_en.eq(write_row),
                     bank.write_acc.eq(self.write_at.acc),
@@ -177,5 +185,5 @@ class AccumulationBuffer(wiring.Component):
                     bank.write.eq(self.write[q]),
                     bank.clear.eq(self.clear),
                 ]
-        m.d.comb += self.read.eq(select(m, "row", rows, self.read_at.bank_row))
+        m.d.comb += self.read.eq(select(m, "row", rows, self.read_row))
         return m

@@ -186,7 +186,8 @@ class Core(wiring.Component):
             m.d.sync += turns[n].eq(turns[n] + ends)
         m.d.comb += [
             accumulator.write_at.eq(c_load.at), accumulator.write.eq(c_load.write),
-            accumulator.read_at.eq(drain.at), drain.read.eq(accumulator.read),
+            accumulator.read_acc.eq(drain.at.acc), accumulator.read_row.eq(drain.at.bank_row),
+            accumulator.read_index.eq(drain.next_index), drain.read.eq(accumulator.read),
             accumulator.clear.eq(drain.clear),
             dispatcher.ended.computes.eq(computes.totals), dispatcher.ended.turns.eq(turns),
             walker.turns.eq(turns),

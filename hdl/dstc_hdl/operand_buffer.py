@@ -36,8 +36,8 @@ class OperandBuffer(wiring.Component):
 
     Timing: a record of b bitmap beats and v value beats holds the loader for
     ``b + tile_k / 4 + v`` cycles when neither the stream nor the slot makes it wait; a load that
-    waits is taken in the last of them.  Both memories have a latency of 1 and hold their output
-    until the next enabled read.
+    waits is taken in the last of them.  Records and values have a latency of 1 and hold until the
+    next enabled read.
 
     Parameters
     ----------
@@ -120,8 +120,10 @@ class OperandBuffer(wiring.Component):
     def _loader(self, m, *, slot, bitmaps, part, offset, total, row, counting, storing, done):
         """Take a load, its bitmap beats, count them, take its value beats."""
         beats_left = Signal(range(self._bitmap_beats))
-        ended = Signal()
+        ended, empty = Signal(), Signal()
         per_row = exact_log2(self._banks)
+        # Whether the total is 0, without waiting for the sum.
+        m.d.comb += empty.eq((offset == 0) & ~bitmaps[:COUNTED * self._span].any())
         with m.FSM(name="loader"):
             with m.State("IDLE"):
                 self._take_load(m, slot, beats_left, part, offset, row)
@@ -141,8 +143,8 @@ class OperandBuffer(wiring.Component):
                 m.d.comb += counting.eq(1)
                 m.d.sync += [part.eq(part + 1), offset.eq(total)]
                 with m.If(part == self._config.tile_k // COUNTED - 1):
-                    m.d.comb += self.error.eq(ended != (total == 0))
-                    with m.If(total == 0):
+                    m.d.comb += self.error.eq(ended != empty)
+                    with m.If(empty):
                         m.d.comb += done.eq(1)
                         self._take_load(m, slot, beats_left, part, offset, row)
                     with m.Else():
@@ -179,7 +181,7 @@ class OperandBuffer(wiring.Component):
         depth = config.slots << address_bits(parts)
         m.submodules.records = records = memory.Memory(
             shape=data.ArrayLayout(layout, COUNTED), depth=depth, init=[])
-        write, read = records.write_port(), records.read_port()
+        write, read = records.write_port(), records.read_port(domain="comb")
         part_bits = Const(0, address_bits(parts)) if parts == 1 else part
         m.d.comb += [write.addr.eq(Cat(part_bits, slot)), write.en.eq(counting)]
         for n in range(COUNTED):
@@ -197,20 +199,20 @@ class OperandBuffer(wiring.Component):
         with m.If(counting):
             m.d.sync += bitmaps.eq(bitmaps >> (COUNTED * self._span))
 
-        # The memory has no reset, the group counts have: they tell which records are real.
-        low, real = Signal(range(COUNTED)), Signal()
-        with m.If(self.record_en):
-            m.d.sync += [low.eq(self.record_k),
-                         real.eq(select(m, "groups_of_slot", self.groups, self.record_slot)
-                                 [self.record_k].any())]
-        high = Const(0, address_bits(parts)) if parts == 1 else self.record_k[2:]
+        # The memory has no reset, the group counts have: they tell which records are real.  One of
+        # the COUNTED records is chosen ahead of the register: the bitmap unit has no time for it.
+        high, low = self.record_k[2:], self.record_k[:2]
+        real = select(m, "groups_of_slot", self.groups, self.record_slot)[self.record_k].any()
         found = select(m, "found", read.data, low)
+        record = Signal(layout, reset_less=True)
         m.d.comb += [
-            read.en.eq(self.record_en),
-            read.addr.eq(Cat(high, self.record_slot)),
-            self.record.offset.eq(found.offset),
-            self.record.bitmap.eq(found.bitmap & real.replicate(self._span)),
+            read.addr.eq(Cat(Const(0, address_bits(parts)) if parts == 1 else high,
+                             self.record_slot)),
+            self.record.eq(record),
         ]
+        with m.If(self.record_en):
+            m.d.sync += [record.offset.eq(found.offset),
+                         record.bitmap.eq(found.bitmap & real.replicate(self._span))]
         return offset
 
     def _values(self, m, slot, row, storing):

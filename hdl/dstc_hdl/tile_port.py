@@ -16,8 +16,9 @@ __all__ = ["CLoad", "Drain", "RowCounter"]
 class RowCounter(wiring.Component):
     """Walks the beats of a C or D tile: row by row, within a row column group by column group.
 
-    Timing: ``at`` is registered and moves on in the cycle after ``step``; ``last`` marks the
-    final beat, after which it starts anew.
+    Timing: the place is registered and moves on in the cycle after ``step``; ``last`` marks the
+    final beat, after which it starts anew.  ``next_bank_row`` and ``next_index`` are
+    combinational, for registers beside what the place is needed in.
 
     Parameters
     ----------
@@ -28,6 +29,8 @@ class RowCounter(wiring.Component):
     step : ``In(1)``
     bank_row, index : ``Out``
         Bank row and accumulator index of the beat.
+    next_bank_row, next_index : ``Out``
+        Those of the next cycle.
     last : ``Out(1)``
     """
 
@@ -37,6 +40,8 @@ class RowCounter(wiring.Component):
             "step": In(1),
             "bank_row": Out(range(config.array_rows)),
             "index": Out(range(config.bank_depth)),
+            "next_bank_row": Out(range(config.array_rows)),
+            "next_index": Out(range(config.bank_depth)),
             "last": Out(1),
         })
 
@@ -44,6 +49,7 @@ class RowCounter(wiring.Component):
         m = Module()
         config = self._config
         group, col = Signal(range(config.row_groups)), Signal(range(config.col_groups))
+        next_group, next_col = Signal.like(group), Signal.like(col)
         col_last, row_last, group_last = Signal(), Signal(), Signal()
         m.d.comb += [
             col_last.eq(col == config.col_groups - 1),
@@ -51,13 +57,16 @@ class RowCounter(wiring.Component):
             group_last.eq(group == config.row_groups - 1),
             self.last.eq(col_last & row_last & group_last),
             self.index.eq(group + config.row_groups * col),
+            self.next_index.eq(next_group + config.row_groups * next_col),
+            next_col.eq(col), self.next_bank_row.eq(self.bank_row), next_group.eq(group),
         ]
         with m.If(self.step):
-            m.d.sync += col.eq(Mux(col_last, 0, col + 1))
+            m.d.comb += next_col.eq(Mux(col_last, 0, col + 1))
             with m.If(col_last):
-                m.d.sync += self.bank_row.eq(Mux(row_last, 0, self.bank_row + 1))
+                m.d.comb += self.next_bank_row.eq(Mux(row_last, 0, self.bank_row + 1))
                 with m.If(row_last):
-                    m.d.sync += group.eq(Mux(group_last, 0, group + 1))
+                    m.d.comb += next_group.eq(Mux(group_last, 0, group + 1))
+        m.d.sync += [col.eq(next_col), self.bank_row.eq(self.next_bank_row), group.eq(next_group)]
         return m
 
 
@@ -138,6 +147,9 @@ class Drain(wiring.Component):
     turn : ``In(1)``
         The context of the drain on ``op`` is free for it.
     at : ``Out(row_access_layout(config))``, read : ``In(ArrayLayout(acc_bits, S))``
+        A row and what it holds, in the same cycle.
+    next_bank_row, next_index : ``Out``
+        Place of ``at`` in the next cycle.
     clear : ``Out(2)``
     o : ``Out(stream.Signature({data, last}))``
     done : ``Out(1)``
@@ -149,6 +161,8 @@ class Drain(wiring.Component):
             "op": In(stream.Signature(acc_op_layout())),
             "turn": In(1),
             "at": Out(row_access_layout(config)),
+            "next_bank_row": Out(range(config.array_rows)),
+            "next_index": Out(range(config.bank_depth)),
             "read": In(data.ArrayLayout(config.acc_bits, config.array_cols)),
             "clear": Out(CONTEXTS),
             "o": Out(stream.Signature(beat_layout(config.c_beat_bits))),
@@ -166,6 +180,8 @@ class Drain(wiring.Component):
             self.at.acc.eq(self.op.p.acc),
             self.at.bank_row.eq(rows.bank_row),
             self.at.index.eq(rows.index),
+            self.next_bank_row.eq(rows.next_bank_row),
+            self.next_index.eq(rows.next_index),
             output.i.valid.eq(self.at.en),
             output.i.p.data.eq(self.read),
             output.i.p.last.eq(rows.last),

@@ -36,12 +36,13 @@ def test_hazard_distance_one_too_short(latency):
     ("accumulator", "Mux(written.bit_select(read.addr, 1), read.data, 0)", "read.data",
      {"current", "readable"}),
     # A sum is written to both contexts.
-    ("accumulator", "write.en.eq(load | (valid & (acc == n)))", "write.en.eq(load | valid)",
-     {"current", "readable"}),
-    # A read has the address of the product under way.
-    ("accumulator", "Mux(self.read_en & (self.read_acc == n),", "Mux(0,", {"readable"}),
+    ("accumulator", "ends.eq(valid & (acc == n))", "ends.eq(valid)", {"current", "readable"}),
+    # A read has the address of the product that comes.
+    ("accumulator", "Mux(arrives, self.i.index, read_index)", "self.i.index", {"readable"}),
+    # A product has the address of the read.
+    ("accumulator", "Mux(arrives, self.i.index, read_index)", "read_index", {"current"}),
     # The context of the product that comes next.
-    ("array", "self.o.acc.eq(acc)", "self.o.acc.eq(self.i.acc)", {"path"}),
+    ("array", "self.o.acc.eq(acc)", "self.o.acc.eq(self.i.acc)", {"path", "current"}),
     # Accumulators of the other context are waited for.
     ("bank_picker", "context == acc", "context != acc", {"alone"}),
 ])

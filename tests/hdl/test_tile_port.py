@@ -28,14 +28,15 @@ def test_row_counter(name, p):
         stepped = bench.rng.random() < p
         ctx.set(bench.dut.step, stepped)
 
-    def check(cycle, bank_row, index, last):
+    def check(cycle, bank_row, index, last, *following):
         nonlocal at
         here = at % len(beats)
         assert (bank_row, index, last) == (*beats[here][:2], here == len(beats) - 1)
         at += stepped
+        assert following == beats[at % len(beats)][:2]
 
     bench.before(drive)
-    bench.after(check, "bank_row", "index", "last")
+    bench.after(check, "bank_row", "index", "last", "next_bank_row", "next_index")
     bench.run(lambda: at == 2 * len(beats) + 3, 6 * len(beats))
 
 
@@ -133,7 +134,8 @@ class DrainBench:
             self.fill(acc)
         self.d = self.bench.take("o", p_ready)
         self.bench.before(self.show)
-        self.bench.after(self.look, "clear", "done", "at")
+        self.bench.after(self.look, "clear", "done", "at", "next_bank_row", "next_index")
+        self.place = 0, 0       # announced in the cycle before
 
     def fill(self, acc):
         """New sums in a context, as a compute would leave them."""
@@ -153,9 +155,10 @@ class DrainBench:
             row = self.sums[acc][m][first:first + config.array_cols]
         ctx.set(self.bench.dut.read, row)
 
-    def look(self, cycle, clear, done, at):
+    def look(self, cycle, clear, done, at, *following):
         if at["en"]:
-            assert self.turns.on
+            assert self.turns.on and (at["bank_row"], at["index"]) == self.place
+        self.place = following
         if clear:
             acc = {1: 0, 2: 1}[clear]
             self.cleared.append((cycle, acc))

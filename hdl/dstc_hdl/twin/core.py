@@ -83,11 +83,11 @@ class TwinCore(wiring.Component):
             self.issue.eq(sequencer.o.valid),
         ]
         # A block on its way: its sums are read when the products are there, and written back.
-        block, blocks = sequencer.o, []
+        blocks = [sequencer.o]
         for n in range(1 + timing.acc_at + timing.latency):
             blocks.append(Signal(block_layout(config), name=f"block_{n}"))
-            m.d.sync += blocks[-1].eq(block)
-            block = blocks[-1]
+            m.d.sync += blocks[-1].eq(blocks[-2])
+        block = blocks[-1]
         m.d.comb += [accumulators.read_at.eq(blocks[timing.acc_at]),
                      accumulators.write_at.eq(block)]
         self._dots(m, buffer_a, buffer_b, accumulators)
@@ -150,7 +150,10 @@ class TwinCore(wiring.Component):
             control.loaded.eq(c_load.done), control.drained.eq(drain.done),
             control.ended.eq(written.valid & written.job_last),
             accumulators.load_at.eq(c_load.at), accumulators.load.eq(c_load.write),
-            accumulators.drain_at.eq(drain.at), drain.read.eq(accumulators.drain),
+            accumulators.drain_acc.eq(drain.at.acc), accumulators.drain_row.eq(drain.at.bank_row),
+            accumulators.drain_next_row.eq(drain.next_bank_row),
+            accumulators.drain_next_index.eq(drain.next_index),
+            drain.read.eq(accumulators.drain),
         ]
 
 

@@ -16,6 +16,7 @@ class Blocks:
         self.rng = self.bench.rng
         self.sums = [[[None] * config.tile_n for _ in range(config.tile_m)] for _ in range(2)]
         self.want, self.compared = {}, 0
+        self.asked = {"acc": ({"zero": 1}, []), "drain": ({"acc": 0, "bank_row": 0}, [])}
         self.bench.before(self.drive)
         self.bench.after(self.look, "acc", "drain")
 
@@ -36,16 +37,27 @@ class Blocks:
               "index": m // config.array_rows + config.row_groups * v}
         return at, [(m, v * config.array_cols + n) for n in range(config.array_cols)]
 
+    def read(self, ctx, cycle, shown, at, places):
+        """Ask for sums one cycle ahead; those that were asked for are shown now."""
+        dut, (now, places_now) = self.bench.dut, self.asked[shown]
+        self.asked[shown] = at, places
+        if shown == "acc":
+            ctx.set(dut.read_at, at)
+        else:
+            ctx.set(dut.drain_acc, now["acc"])
+            ctx.set(dut.drain_row, now["bank_row"])
+            ctx.set(dut.drain_next_row, at["bank_row"])
+            ctx.set(dut.drain_next_index, at["index"])
+        self.want[cycle, shown] = [0 if now.get("zero") else self.sums[now["acc"]][m][n]
+                                   for m, n in places_now]
+
     def drive(self, ctx, cycle):
         dut, computing = self.bench.dut, cycle // 50 % 2
         written = []
-        for kind, acc, read_at, shown, write_at, given in (
-                (self.block, computing, dut.read_at, "acc", dut.write_at, dut.total),
-                (self.row, 1 - computing, dut.drain_at, "drain", dut.load_at, dut.load)):
-            at, places = kind(acc)
-            ctx.set(read_at, at)
-            self.want[cycle, shown] = [0 if at.get("zero") else self.sums[acc][m][n]
-                                       for m, n in places]
+        for kind, acc, shown, write_at, given in (
+                (self.block, computing, "acc", dut.write_at, dut.total),
+                (self.row, 1 - computing, "drain", dut.load_at, dut.load)):
+            self.read(ctx, cycle, shown, *kind(acc))
             at, places = kind(acc)
             if self.rng.random() < .3:
                 at.pop("valid", at.pop("en", None))
@@ -60,7 +72,7 @@ class Blocks:
 
     def look(self, cycle, acc, drain):
         for name, got in (("acc", acc), ("drain", drain)):
-            for value, want in zip(got, self.want[cycle, name], strict=True):
+            for value, want in zip(got, self.want[cycle, name], strict=cycle > 0):
                 if want is not None:
                     assert value == want, (cycle, name)
                     self.compared += 1
