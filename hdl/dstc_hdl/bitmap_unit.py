@@ -106,17 +106,13 @@ class SideSelect(wiring.Component):
         m.d.comb += bitmap.eq(self.record.bitmap)
         prefix = prefix_counts(m, "prefix", bitmap)
 
-        # Rank of the first taken value: group * L, or the set bits below position group * L.
-        rank = Signal(range(span + 1))
-        below = Signal(range(span + 1))
-        with m.Switch(self.group):
-            for group in range(span // width):
-                with m.Case(group):
-                    m.d.comb += below.eq(prefix[group * width])
-        m.d.comb += rank.eq(Mux(self.dense, below, self.group << shift))
-
+        # Rank of the first taken value: group * L, or the set bits below position group * L.  It is
+        # counted and added in one sum; a prefix count in front of an adder would be the longest
+        # path of the core.
+        sparse_rank = (self.group << shift) & (~self.dense).replicate(len(self.group) + shift)
+        below = [bitmap[n] & self.dense & (self.group > n // width) for n in range(span - width)]
         start = Signal(range(tile_values(self._config, self._side) + 1))
-        m.d.comb += start.eq(self.record.offset + rank)
+        m.d.comb += start.eq(self.record.offset + sparse_rank + sum(below))
         row = start[shift + 1:]
         bank = Signal(range(2 * width))
         m.d.comb += [bank.eq(start[:shift + 1]), self.select.start.eq(bank)]

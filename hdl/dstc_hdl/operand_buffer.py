@@ -184,18 +184,19 @@ class OperandBuffer(wiring.Component):
         write, read = records.write_port(), records.read_port(domain="comb")
         part_bits = Const(0, address_bits(parts)) if parts == 1 else part
         m.d.comb += [write.addr.eq(Cat(part_bits, slot)), write.en.eq(counting)]
+        counts, total = [], Signal.like(offset, name="total")
         for n in range(COUNTED):
             # Counted from the low end: the bitmaps shift down as they are stored.
             bitmap = bitmaps[n * self._span:(n + 1) * self._span]
             count = popcount(m, f"count_{n}", bitmap)
-            m.d.comb += [write.data[n].bitmap.eq(bitmap), write.data[n].offset.eq(offset)]
-            after = Signal.like(offset, name=f"offset_{n}")
-            m.d.comb += after.eq(offset + count)
-            offset = after
+            m.d.comb += [write.data[n].bitmap.eq(bitmap),
+                         write.data[n].offset.eq(offset + sum(counts))]
+            counts.append(count)
             group = (count + (lanes(config, side) - 1)) >> exact_log2(lanes(config, side))
             for k in range(n, config.tile_k, COUNTED):
                 with m.If(counting & (part == k // COUNTED)):
                     m.d.sync += self.groups[slot][k].eq(group)
+        m.d.comb += total.eq(offset + sum(counts))
         with m.If(counting):
             m.d.sync += bitmaps.eq(bitmaps >> (COUNTED * self._span))
 
@@ -213,7 +214,7 @@ class OperandBuffer(wiring.Component):
         with m.If(self.record_en):
             m.d.sync += [record.offset.eq(found.offset),
                          record.bitmap.eq(found.bitmap & real.replicate(self._span))]
-        return offset
+        return total
 
     def _values(self, m, slot, row, storing):
         """The banks of the value memory; one beat is one row."""
