@@ -94,7 +94,7 @@ def page(result: dict[str, Any]) -> str:
              "the codes that tell",
              "so is right, and the address is not looked at. The benches inject the same faults "
              "with a memory of",
-             "cocotbext-axi ([tb](../../tb/README.md)).", "",
+             "cocotbext-axi (tb/README.md).", "",
              "Made by `python bench/faults.py --json docs/results/faults.json "
              "--markdown docs/results/faults.md`",
              f"with seed {result['seed']}, at most {result['count']} faults of a class on each "

