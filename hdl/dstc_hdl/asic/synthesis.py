@@ -56,7 +56,7 @@ set_driving_cell -lib_cell {driver} [all_inputs]
 report_checks -path_delay max -format full
 exit
 """
-TARGET_PS = 1500
+TARGET_PS = 1000
 PERIOD_NS = 10
 
 
