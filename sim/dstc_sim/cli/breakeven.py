@@ -1,17 +1,25 @@
 """``dstc breakeven``: at which densities the core beats its rivals."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dstc.errors import DstcError
+
 from .common import AsJson, ConfigName, Seed, print_json, progress
+
+if TYPE_CHECKING:
+    from dstc.config import Config
 
 __all__ = ["command"]
 
 
 def command(
     config: ConfigName = "paper",
+    change: Annotated[list[str] | None, typer.Option(
+        "--set", metavar="PARAMETER=VALUE", show_default=False,
+        help="Change a parameter of the configuration; repeatable.")] = None,
     layers: Annotated[list[str] | None, typer.Option(
         metavar="FILE", show_default=False,
         help="Layers as dots: output of dstc profile --json, a trace of masks (*.npz), or "
@@ -33,6 +41,8 @@ def command(
 
       dstc breakeven --config small -o build/breakeven
 
+      dstc breakeven --set tile_m=16 --set array_rows=4 -o build/breakeven
+
       dstc breakeven --layers profile.json --layers trace.npz -o build/breakeven
 
       dstc breakeven --json
@@ -42,7 +52,7 @@ def command(
     from dstc_sim.breakeven.area import area_ratio
     from dstc_sim.breakeven.grid import STEPS
 
-    target = get_config(config)
+    target = _changed(get_config(config), change or [])
     dots = [row for file in layers or () for row in read_layers(file, target)]
     if out is not None:
         # Better refused now than after the work.
@@ -60,6 +70,22 @@ def command(
     _print(report)
     if out is not None:
         print(f"\n{out / 'breakeven.html'}: the map; open it in a browser")
+
+
+def _changed(config: "Config", changes: list[str]) -> "Config":
+    """A variant, with a name of its own."""
+    values: dict[str, Any] = {}
+    for text in changes:
+        name, _, value = text.partition("=")
+        if not (name and value):
+            raise DstcError(f"Option --set must be PARAMETER=VALUE, not {text!r}")
+        if name in ("name", "status"):
+            raise DstcError(f"Option --set must change a parameter of the core, not its {name}")
+        values[name] = int(value) if value.isascii() and value.isdigit() else value
+    if not values:
+        return config
+    name = "-".join([config.name, *(f"{key}.{value}" for key, value in values.items())])
+    return config.replace(**values, name=name, status="experimental")
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -56,16 +56,18 @@ def build(out: Path, docs: Path) -> Path:
     machine = inline_svg(docs / "machine.svg")
     results = docs / "results"
     sections = [section for group in GROUPS.values() for section in group]
-    there = {section.name for section in sections if (results / f"{section.name}.md").exists()}
+    there = {path.stem for path in results.glob("*.md")}
     with tempfile.TemporaryDirectory() as folder:
         content = _made(Path(folder), results)
     for name in there:
-        section = next(one for one in sections if one.name == name)
         content[f"{name}.html"] = frame(
-            section.title, f"<article>{render_markdown(results / f'{name}.md', there)}</article>"
-        ).encode()
+            name, f"<article>{render_markdown(results / f'{name}.md', there)}</article>").encode()
     blocks = {heading: [_block(section, results, section.name in there) for section in group]
               for heading, group in GROUPS.items()}
+    rest = sorted(there - {section.name for section in sections})
+    if rest:
+        blocks["More tables"] = ["<ul>" + "".join(
+            f'<li><a href="{name}.html">{escape(name)}</a></li>' for name in rest) + "</ul>"]
     content["index.html"] = index_page(machine, blocks).encode()
     out.mkdir(parents=True, exist_ok=True)
     for name, page in content.items():

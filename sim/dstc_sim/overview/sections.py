@@ -62,6 +62,8 @@ GROUPS: dict[str, tuple[Section, ...]] = {
         Section("energy", "Energy",
                 "Energy per useful multiplication by activity of the netlist.", "energy",
                 ("energy",)),
+        Section("gates", "Netlists of cells",
+                "The benches of the Verilog on its netlists.", "gates"),
         Section("fpga", "FPGA", "Boards: cells, clock, and what runs on them.", "fpga"),
         Section("sweep", "Design space", "Variants on workloads, area against time.", "sweep",
                 ("sweep",)),

@@ -149,3 +149,28 @@ def test_command(tmp_path, monkeypatch, capsys):
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "").replace("http-equiv", "")
     assert main(["breakeven", "--layers", str(tmp_path / "none.json")]) == 2
     assert "none.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options, sentence", [
+    (["--set", "tile_m"], "must be PARAMETER=VALUE, not 'tile_m'"),
+    (["--set", "tile_m=12"], "tile_m must be a multiple of 8"),
+    (["--set", "tiles=3"], "parameter must be one of"),
+    (["--set", "status=verified"], "must change a parameter of the core"),
+    (["--set", "dataflow=other"], "dataflow must be one of condensed"),
+    (["--config", "none"], "must be one of paper")])
+def test_refused_options(options, sentence, capsys):
+    assert main(["breakeven", *options]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_changed_configuration(monkeypatch, capsys):
+    """Another tile, another staircase; no area is known, and the layers of `paper` are refused."""
+    monkeypatch.setattr("dstc_sim.breakeven.grid.STEPS", 4)
+    words = ["breakeven", "--set", "tile_m=24", "--set", "array_rows=4", "--json"]
+    assert main(words) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["config"]["name"] == "paper-tile_m.24-array_rows.4"
+    assert report["operands"]["m"] == 240 and report["area"] is None
+    assert "dense, per area" not in report["patterns"]["even"]["lines"]
+    # 12 of 24 rows are 3 groups of 6; 32 of 32 columns both.
+    assert report["patterns"]["even"]["speedup"]["dual-side"][1][3] == pytest.approx(2, abs=1e-4)

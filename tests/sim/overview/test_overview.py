@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,8 @@ from dstc_sim.overview import build
 from dstc_sim.overview.markdown_page import render_markdown
 from dstc_sim.overview.plots import bars, workload_bars
 from dstc_sim.overview.sections import GROUPS
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
 class Links(HTMLParser):
@@ -48,6 +51,20 @@ def test_missing_results(tmp_path, report, monkeypatch):
     named = re.findall(r"Not there yet: <code>make ([a-z-]+)</code>", page)
     assert named == [section.target for group in GROUPS.values() for section in group]
     assert "make price" in (report / "index.html").read_text(encoding="utf-8")
+
+
+def test_sections():
+    """The commands that sections name are targets, and no section is there twice."""
+    sections = [section for group in GROUPS.values() for section in group]
+    targets = re.findall(r"^([a-z-]+):", (DOCS.parent / "Makefile").read_text(), re.MULTILINE)
+    assert {section.target for section in sections} <= set(targets)
+    assert len({section.name for section in sections}) == len(sections)
+
+
+def test_every_result(report):
+    """Each page of results is a page of the report, and the first page leads to it."""
+    found = Links((report / "index.html").read_text(encoding="utf-8")).found
+    assert {f"{path.stem}.html" for path in (DOCS / "results").glob("*.md")} <= set(found)
 
 
 def test_markdown(tmp_path):
