@@ -18,7 +18,7 @@ from dstc.pruned_cnn.exchange import onnx_model
 from ..cli import main as dstc
 from .markdown_page import inline_svg, render_markdown
 from .pages import COMMANDS, frame, index_page, with_navigation
-from .plots import area_bars, network_bars, workload_bars
+from .plots import area_bars, headlines, network_bars, workload_bars
 from .sections import GROUPS, Section
 
 __all__ = ["build"]
@@ -68,7 +68,10 @@ def build(out: Path, docs: Path) -> Path:
     if rest:
         blocks["More tables"] = ["<ul>" + "".join(
             f'<li><a href="{name}.html">{escape(name)}</a></li>' for name in rest) + "</ul>"]
-    content["index.html"] = index_page(machine, blocks).encode()
+    first = headlines({name: json.loads((results / f"{name}.json").read_text(encoding="utf-8"))
+                       for name in ("network", "area", "paper")
+                       if (results / f"{name}.json").exists()})
+    content["index.html"] = index_page(machine, first, blocks).encode()
     out.mkdir(parents=True, exist_ok=True)
     for name, page in content.items():
         with atomic_write(out / name) as file:

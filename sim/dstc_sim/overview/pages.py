@@ -41,6 +41,7 @@ li, p { overflow-wrap: anywhere; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: .8rem; }
 .cards a { display: block; padding: .9rem 1rem; background: var(--card); border-radius: .7rem;
   border: 1px solid var(--line); text-decoration: none; }
+.figures { margin-bottom: 1rem; }
 .cards b { display: block; text-decoration: underline; }
 pre { overflow-x: auto; }
 :focus-visible { outline: 3px solid #17808a; outline-offset: 2px; }
@@ -96,13 +97,15 @@ def frame(title: str, body: str, name: str = "") -> str:
 """
 
 
-def index_page(machine: str, blocks: dict[str, list[str]]) -> str:
+def index_page(machine: str, first: str, blocks: dict[str, list[str]]) -> str:
     """The first page.
 
     Parameters
     ----------
     machine : str
         The picture of the machine as a data address.
+    first : str
+        HTML of the figures to begin with.
     blocks : dict
         HTML of the sections by the heading they stand under.
     """
@@ -120,7 +123,9 @@ def index_page(machine: str, blocks: dict[str, list[str]]) -> str:
 <h1>What the machine does, and what it is worth</h1>
 <p>A matrix unit that skips the zeros of weights and activations, generated as Verilog, with
 the figures that were measured on it. Each table names its command, configuration and tools.</p>
+{first}
 </header>
+<h2>To play with</h2>
 <section class="cards">{cards}</section>
 <h2>How it works</h2>
 <img class="wide" alt="Operand buffers, bitmap unit, crossbar, collector, multipliers and banks"

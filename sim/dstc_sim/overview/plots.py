@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-__all__ = ["area_bars", "bars", "network_bars", "workload_bars"]
+__all__ = ["area_bars", "bars", "headlines", "network_bars", "workload_bars"]
 
 UNITS = 8
 OURS = "dual-side"
@@ -67,3 +67,30 @@ def area_bars(report: dict[str, Any]) -> str:
             + bars(((unit, area, f"{area / row['area_um2']:.1%}") for unit, area in largest),
                    f"Largest units of {name}"))
     return "".join(shown)
+
+
+def headlines(results: dict[str, Any]) -> str:
+    """The few figures to begin with, of those results that are there.
+
+    Parameters
+    ----------
+    results : dict
+        Contents of docs/results/NAME.json by name.
+    """
+    facts = []
+    if "network" in results:
+        run = results["network"]["runs"][0]
+        facts.append((f"{run['total']['speedup']:.2f}x", f"over dense, cycles: {run['title']}"))
+    if "area" in results:
+        core = results["area"]["paper"]
+        facts.append((f"{core['area_um2'] / core['dense_twin']['area_um2']:.2f}x",
+                      "the area of the dense twin, configuration paper"))
+    if "paper" in results:
+        figure = results["paper"]["figures"]["21"]
+        # The others are relative to this one.
+        count = sum(not point["reference"] for point in figure["points"])
+        facts.append((f"{figure['mean_error']:.1%}",
+                      f"mean error of {count} published points of figure 21"))
+    return '<div class="figures">' + "".join(
+        f'<div><span class="value">{value}</span><span class="label">{escape(label)}</span></div>'
+        for value, label in facts) + "</div>"

@@ -8,7 +8,7 @@ import pytest
 
 from dstc_sim.overview import build
 from dstc_sim.overview.markdown_page import render_markdown
-from dstc_sim.overview.plots import bars, workload_bars
+from dstc_sim.overview.plots import bars, headlines, workload_bars
 from dstc_sim.overview.sections import GROUPS
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -92,3 +92,14 @@ def test_workload_bars():
     page = workload_bars({"workloads": [{"name": "n", "activations": "made up",
                                          "layers": layers}]})
     assert re.findall(r"<b>([\d.]+)x</b>", page) == ["1.00", "4.00", "5.00"]
+
+
+def test_headlines():
+    """Each figure is there if its result is."""
+    area = {"paper": {"area_um2": 30.0, "dense_twin": {"area_um2": 20.0}}}
+    points = [{"reference": number == 0} for number in range(10)]
+    paper = {"figures": {"x": {}, "21": {"mean_error": .0434, "points": points}}}
+    assert re.findall(r'"value">([^<]*)', headlines({"area": area, "paper": paper})) == [
+        "1.50x", "4.3%"]
+    assert "9 published points" in headlines({"paper": paper})
+    assert "value" not in headlines({})
