@@ -16,8 +16,7 @@ from pathlib import Path
 from dstc.errors import DstcError
 from dstc_hdl.board.boards import BOARDS, Board, get_board
 from dstc_hdl.board.build import TOOLS, BuildReport, build, find_tool
-from dstc_hdl.emit import build_folder, content_key
-from dstc_hdl.emit.cache import source_files
+from dstc_hdl.emit import build_folder
 
 CELLS = {"TRELLIS_COMB": "LUTs (4 inputs), carries and LUT memory", "TRELLIS_FF": "flip-flops",
          "TRELLIS_RAMW": "write ports of LUT memory", "DP16KD": "block RAM, 18 kbit",
@@ -35,7 +34,7 @@ def result_of(board: Board, report: BuildReport, seed: int) -> dict:
         "timing_met": report.fmax >= report.clock, "longest_path": report.longest_path,
         "utilization": report.utilization, "bitstream_bytes": report.bitstream.stat().st_size,
         "seconds": report.seconds, "seed": seed,
-        "sources": content_key(source_files("dstc_hdl.board.top"))[:12], "revision": revision(),
+        "revision": revision(),
         "tools": {**{tool.removeprefix("yowasp-"): tool_version(tool) for tool in TOOLS},
                   **{name: version(name) for name in ("amaranth", "amaranth-boards")}},
     }
