@@ -115,9 +115,9 @@ price: $(READY)  ## docs/results/price: parts over the twins, speedup per area
 	    --markdown docs/results/price.md --plot docs/results/price.svg
 
 .PHONY: sweep
-sweep: $(READY)  ## docs/results/sweep: variants of small and paper, those of small synthesised
+sweep: $(READY)  ## docs/results/sweep: variants of named configurations, those of tiny synthesised
 	@bash scripts/area_tools.sh $(VENV)
-	$(BIN)/python bench/sweep.py --synthesise small --results docs/results
+	$(BIN)/python bench/sweep.py --synthesise tiny --results docs/results
 
 .PHONY: history
 history: $(READY)  ## docs/results/history: accept figures, add a point (WHAT=text)

@@ -1,4 +1,4 @@
-"""The example sweep of docs/sweep.md: cycles, area and time of variants of small and paper.
+"""The example sweep of docs/sweep.md: cycles, area and time of variants of tiny, small and paper.
 
 Usage: python bench/sweep.py [--synthesise NAME ...] [--results FOLDER]
 """
@@ -26,8 +26,8 @@ def page(report: dict[str, Any], picture: bool) -> str:
     """The page docs/results/sweep.md."""
     heads = [*HEADS, "area from"]
     sources = [row["area"]["source"] if row["area"] else "" for row in report["configs"]]
-    lines = ["# A sweep", "", "Variants of `small` and `paper` in `bench/sweep.toml`; the columns "
-             "are those of [sweep.md](../sweep.md).", "",
+    lines = ["# A sweep", "", "Variants of `tiny`, `small` and `paper` in `bench/sweep.toml`; the "
+             "columns are those of [sweep.md](../sweep.md).", "",
              f"Made by `make sweep` with numpy {report['numpy']}, cycle model {report['model']}; "
              f"areas on {TARGET}, see [area.md](../area.md).", ""]
     lines += ["![Time against area](sweep.svg)", ""] if picture else []
