@@ -22,7 +22,8 @@ from rich.progress import Progress
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tb.lib.bench import PERIOD
-from tb.lib.run import Case, run_case
+from tb.lib.build import verilog
+from tb.lib.run import Case, bench_config, run_case
 
 from dstc_hdl.asic.library import find_library
 from dstc_hdl.asic.tools import tool_versions
@@ -39,8 +40,7 @@ UNITS = ("multiplier", "adder", "dispatcher", "operand_buffer_a", "operand_buffe
          "bitmap_unit", "bank_picker")
 CORES = ("core", "dense_twin", "structured_twin")
 # A core of cells runs four cycles in a second on Icarus, so of its bench a few products only.
-CASES = (*(Case(core, core, config, "verilator", "gates") for config in ("small", "tiny")
-           for core in CORES),
+CASES = (*(Case(core, core, "small", "verilator", "gates") for core in CORES),
          Case("core", "core", "tiny", "icarus", "gates", "products|hard_tiles"),
          *(Case(unit, SHARED.get(unit, unit), "tiny", "icarus", "gates") for unit in UNITS))
 """The longest first."""
@@ -60,7 +60,9 @@ def run(case: Case) -> dict:
          "cycles": round(float(next(item.get("value", "0") for item in test.iter("property")
                                     if item.get("name") == "sim_time_duration"))) // PERIOD}
         for test in ElementTree.parse(results).iter("testcase")]
+    manifest = verilog(case.unit, bench_config(case.config)) / f"dstc_{case.unit}.json"
     return {"unit": case.unit, "config": case.config, "simulator": case.simulator,
+            "verilog": json.loads(manifest.read_text())["verilog"]["sha256"][:12],
             "seed": SEED, "tests": tests, "seconds": round(time.perf_counter() - started, 1),
             "failure": failure}
 
@@ -71,17 +73,17 @@ def page(rows: list[dict], tools: dict[str, str]) -> str:
     lines = ["# Benches on netlists of cells", "",
              "Made by `make gates` with "
              + ", ".join(f"{name} {version}" for name, version in tools.items())
-             + ". Seed 1; two benches at a time on two cores, synthesis included where the "
+             + ". Seed 1; seconds include synthesis where the "
              "netlist was not in the cache. What runs how: [energy.md](../energy.md), "
              "[tb/README.md](../../tb/README.md).", "",
              f"{passed} of {len(rows)} pass.", "",
-             "| unit | configuration | simulator | cycles | tests | seconds | |",
-             "|---|---|---|--:|---|--:|---|"]
+             "| unit | configuration | Verilog | simulator | cycles | tests | seconds | |",
+             "|---|---|---|---|--:|---|--:|---|"]
     for row in rows:
         cycles = sum(test["cycles"] for test in row["tests"])
         names = ", ".join(test["test"] for test in row["tests"])
-        lines.append(f"| {row['unit']} | {row['config']} | {row['simulator']} | {cycles:,} "
-                     f"| {names} | {row['seconds']:,.0f} "
+        lines.append(f"| {row['unit']} | {row['config']} | {row['verilog']} "
+                     f"| {row['simulator']} | {cycles:,} | {names} | {row['seconds']:,.0f} "
                      f"| {'fails' if row['failure'] else 'passes'} |")
     return "\n".join(lines) + "\n"
 
