@@ -45,7 +45,7 @@ FLAGS = {
                   "unique", "--x-assign", "unique", "--quiet-stats"],
 }
 # Netlists are evaluated in C++ of ours.
-SHELL_FLAGS = ["-CFLAGS", "-O2 -march=native"]
+SHELL_FLAGS = ["-CFLAGS", "-O3 -march=native"]
 # Benches spend most of their time in Python, so what counts is a quick compilation.
 OPTIMISE = "OPT_FAST=-O0 OPT_SLOW=-O0"
 

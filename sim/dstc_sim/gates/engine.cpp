@@ -118,22 +118,34 @@ private:
 };
 
 void Netlist::evaluate(const Group& group, int32_t count) {
-    const int32_t* from = m_sources.data() + group.inputs;
+    const int32_t* const from = m_sources.data() + group.inputs;
+    const int32_t stride = group.count;
+    const Word* const now = value.data();
     Word* const out = value.data() + group.first;
     uint64_t* const changed = toggles.data() + group.first;
     uint64_t* const high = ones.data() + group.first;
+    const Word counted = active;
     switch (group.kind) {
+// What a group reads is never what it writes, so the compiler may take several at once.
 #define LOOP(kind, inputs, expression)                                     \
     case kind:                                                             \
-        for (int32_t n = 0; n < count; ++n, from += inputs) {        \
-            Word a[inputs + 1];                                            \
-            for (int m = 0; m < inputs; ++m) a[m] = value[from[m]];        \
-            const Word word = expression;                                  \
-            if (active) {                                                  \
-                changed[n] += __builtin_popcountll((word ^ out[n]) & active); \
-                high[n] += __builtin_popcountll(word & active);            \
+        if (counted) {                                                     \
+            _Pragma("GCC ivdep")                                           \
+            for (int32_t n = 0; n < count; ++n) {                          \
+                Word a[inputs];                                            \
+                for (int m = 0; m < inputs; ++m) a[m] = now[from[m * stride + n]]; \
+                const Word word = expression;                              \
+                changed[n] += __builtin_popcountll((word ^ out[n]) & counted); \
+                high[n] += __builtin_popcountll(word & counted);           \
+                out[n] = word;                                             \
             }                                                              \
-            out[n] = word;                                                 \
+        } else {                                                           \
+            _Pragma("GCC ivdep")                                           \
+            for (int32_t n = 0; n < count; ++n) {                          \
+                Word a[inputs];                                            \
+                for (int m = 0; m < inputs; ++m) a[m] = now[from[m * stride + n]]; \
+                out[n] = expression;                                       \
+            }                                                              \
         }                                                                  \
         break;
         LOGIC(LOOP)

@@ -24,7 +24,7 @@ __all__ = ["LANES", "GateModel", "GateRun", "engine_text"]
 LANES = 64
 """Runs of one simulation."""
 
-FLAGS = ("-O2", "-march=native", "-std=gnu++17", "-fPIC", "-shared")
+FLAGS = ("-O3", "-march=native", "-std=gnu++17", "-fPIC", "-shared")
 MAX_CYCLES = 10_000_000
 WORD, POINTER = ctypes.c_uint64, ctypes.c_void_p
 

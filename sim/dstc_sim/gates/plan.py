@@ -116,8 +116,9 @@ class _Planner:
             rows.append((sort, first, len(outs), used, direct))
             first += len(outs)
             used += ins.size
+        read = [number[ins].T.ravel() for _, _, ins, _ in order]
         arrays = [np.array([first, begin], np.int32), np.array(rows, np.int32),
-                  np.concatenate([number[ins].ravel() for _, _, ins, _ in order] or [sources[:0]]),
+                  np.concatenate(read or [sources[:0]]),
                   np.stack([number[table[0]], number[table[1]], table[2]], 1),
                   np.array([(parent, number[enable]) for parent, enable in self._domains],
                            np.int32)]
