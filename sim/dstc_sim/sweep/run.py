@@ -144,7 +144,11 @@ class _Cluster(Executor):
     """
 
     def __init__(self, client: Any) -> None:
+        from distributed.comm import CommClosedError
+
         self._client = client
+        # Of a task that the scheduler no longer knows, and of a fetch that it did not end.
+        self._losses = (asyncio.CancelledError, CancelledError, CommClosedError)
         # The scheduler forgets what nobody refers to.
         self._asked: dict[Future[Any], Any] = {}
 
@@ -156,7 +160,7 @@ class _Cluster(Executor):
                 answer.set_result(remote.result())
             except InvalidStateError:
                 pass
-            except (asyncio.CancelledError, CancelledError):
+            except self._losses:
                 answer.set_exception(_Lost())
             except Exception as error:
                 answer.set_exception(error)
