@@ -7,7 +7,7 @@ from typing import Any
 
 from dstc.network import LIMITS
 
-from ..report.style import STYLE
+from ..report.document import document
 from .terminal import headline, short
 
 __all__ = ["render"]
@@ -63,24 +63,7 @@ def render(report: Row) -> str:
         parts.append(_skipped(report))
     parts.append(_particulars(report))
     body = "\n".join(parts)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<link rel="icon" href="data:,">
-<title>{escape(title)} - dstc profile</title>
-<style>{STYLE}{OWN_STYLE}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+    return document(f"{title} - dstc profile", body, style=OWN_STYLE)
 
 
 def _header(report: Row, title: str) -> str:

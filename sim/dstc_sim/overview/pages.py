@@ -2,7 +2,7 @@
 
 from html import escape
 
-from ..report.style import STYLE
+from ..report.document import document
 
 __all__ = ["COMMANDS", "frame", "index_page", "with_navigation"]
 
@@ -76,25 +76,8 @@ def with_navigation(page: str, name: str) -> str:
 
 def frame(title: str, body: str, name: str = "") -> str:
     """A page without scripts."""
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:">
-<link rel="icon" href="data:,">
-<title>{escape(title)} - dstc</title>
-<style>{STYLE}{NAVIGATION_STYLE}{OWN_STYLE}</style>
-</head>
-<body>
-{_navigation(name)}
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+    return document(f"{title} - dstc", body, style=NAVIGATION_STYLE + OWN_STYLE,
+                    above=_navigation(name), pictures="'self' data:")
 
 
 def index_page(machine: str, first: str, blocks: dict[str, list[str]]) -> str:

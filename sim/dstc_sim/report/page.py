@@ -10,8 +10,8 @@ from matplotlib import image as images
 
 from ..bins import BIN_COLOURS, BIN_MEANINGS
 from ..runs import BINS
+from .document import document
 from .run import Run, Subject
-from .style import STYLE
 from .terminal import verdict
 
 __all__ = ["render"]
@@ -32,13 +32,9 @@ def render(run: Run, subject: Subject, picture: bytes) -> str:
         A page with its style and pictures inline and no script.
     """
     title = f"{subject.layer} on the {run.config.name} core"
-    return "\n".join((
-        "<!DOCTYPE html>", '<html lang="en">', "<head>", '<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(title)} - dstc</title>", f"<style>{STYLE}</style>", "</head>", "<body>",
-        "<main>", _head(run, subject), _figures(run), _cycles(run), _operands(run, subject,
-                                                                              picture),
-        _subject(subject), _particulars(run, subject), "</main>", "</body>", "</html>", ""))
+    return document(f"{title} - dstc", "\n".join((
+        _head(run, subject), _figures(run), _cycles(run), _operands(run, subject, picture),
+        _subject(subject), _particulars(run, subject))))
 
 
 def _head(run: Run, subject: Subject) -> str:

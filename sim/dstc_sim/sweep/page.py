@@ -4,7 +4,7 @@ import base64
 from html import escape
 from typing import Any
 
-from ..report.style import STYLE
+from ..report.document import document
 from .picture import draw
 from .terminal import HEADS, notes, rows
 
@@ -29,31 +29,16 @@ def render(report: dict[str, Any]) -> str:
     title = (f"{len(report['configs'])} configurations on {len(report['workloads'])} "
              f"workload{'s' if len(report['workloads']) > 1 else ''}")
     lines = "".join(f"<li>{escape(line)}</li>" for line in notes(report))
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<link rel="icon" href="data:,">
-<title>{title} - dstc sweep</title>
-<style>{STYLE}{OWN_STYLE}</style>
-</head>
-<body>
-<main>
-<header><p class="over">dstc, dual-side sparse tensor core</p><h1>{title}</h1></header>
+    body = f"""<header><p class="over">dstc, dual-side sparse tensor core</p>
+<h1>{title}</h1></header>
 {_picture(report)}
 <section><h2>Configurations</h2>
 {_table(HEADS, rows(report))}
 <ul>{lines}</ul></section>
 <section class="points"><h2>Points</h2>
 {_table(("config", "workload", "cycles", "speedup over own dense", "multipliers used"),
-        _points(report))}</section>
-</main>
-</body>
-</html>
-"""
+        _points(report))}</section>"""
+    return document(f"{title} - dstc sweep", body, style=OWN_STYLE)
 
 
 def _picture(report: dict[str, Any]) -> str:
