@@ -53,7 +53,7 @@ docs: $(READY)  ## pages that are generated from the sources
 
 .PHONY: site
 site: $(READY)  ## the documentation site from docs/ into build/site
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/mkdocs build --strict
 	@echo "build/site/index.html: the documentation; open it in a browser"
 
 .PHONY: report

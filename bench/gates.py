@@ -75,7 +75,7 @@ def page(rows: list[dict], tools: dict[str, str]) -> str:
              + ", ".join(f"{name} {version}" for name, version in tools.items())
              + ". Seed 1; seconds include synthesis where the "
              "netlist was not in the cache. What runs how: [energy.md](../energy.md), "
-             "[tb/README.md](../../tb/README.md).", "",
+             "`tb/README.md`.", "",
              f"{passed} of {len(rows)} pass.", "",
              "| unit | configuration | Verilog | simulator | cycles | tests | seconds | |",
              "|---|---|---|---|--:|---|--:|---|"]

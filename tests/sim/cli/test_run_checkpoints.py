@@ -59,8 +59,10 @@ def test_checkpoint_of_another_run(run, refused, net, tmp_path, monkeypatch):
 
 
 # The command, which waits in the second layer of the third sample until a signal comes.
+# A shell starts what it puts in the background, perhaps this test, with the interrupt ignored.
 WAITING = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from dstc_sim.cli import main
 from dstc_sim.netrun.solver import Solver
 right, calls = Solver.solve, []
