@@ -9,7 +9,7 @@ from scatter_model import Steps
 
 from dstc.config import Config
 from dstc.torture import PATTERNS, torture_mask
-from dstc.workloads import random_matrix
+from dstc.workloads import clustered_mask, random_matrix
 
 __all__ = ["DENSITIES", "clustered", "independent", "steps_of", "torture", "traces"]
 
@@ -17,8 +17,6 @@ DENSITIES = (0.1, 0.25, 0.5, 0.75, 1.0)
 DEPTH = 512
 # bench/throughput.py makes the same matrices, so that the model can be held against its results.
 TILES, SEED = 4, 1
-# Variance of the popcount of 32 neighbours over that of independent zeros, as in real masks.
-CLUSTERING = 12
 TRACE = "activation-traces/squeezenet_dc_chelsea.npz"
 TRACE_TILES = 4
 
@@ -63,24 +61,8 @@ def independent(config: Config) -> Stream:
 
 
 def clustered(config: Config) -> Stream:
-    """Zeros in clusters: each k-step's row (or column) of a tile has a density of its own.
-
-    The densities follow a beta distribution with the given mean, so wide that popcounts of 32
-    neighbours vary ``CLUSTERING`` times more than with independent zeros.
-    """
-    rho = (CLUSTERING - 1) / (32 - 1)
-
-    def make(shape: tuple[int, int], density: float, axis: int, rng: np.random.Generator) -> Mask:
-        if density == 1:
-            return np.ones(shape, bool)
-        spread = 1 / rho - 1
-        tile = (config.tile_m, config.tile_n)[axis]
-        segments = list(shape)
-        segments[axis] //= tile
-        local = rng.beta(density * spread, (1 - density) * spread, segments)
-        return rng.random(shape) < np.repeat(local, tile, axis)
-
-    return _pairs(config, 2, make)
+    """Zeros in clusters, :func:`dstc.workloads.clustered_mask`, at the 25 pairs of densities."""
+    return _pairs(config, 2, clustered_mask)
 
 
 def torture(config: Config) -> Stream:

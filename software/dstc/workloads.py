@@ -12,8 +12,8 @@ __all__ = ["clustered_mask", "random_accumulators", "random_matrix"]
 
 CLUSTER = 32
 CLUSTERING = 12
-"""Variance of the popcount of 32 neighbours over that of independent zeros, as in the real masks
-of bench/accumulator."""
+"""Variance of the popcount of 32 neighbours over that of independent zeros, as in real
+masks."""
 
 
 def random_matrix(shape: tuple[int, int], density: float, element: str,
