@@ -114,9 +114,8 @@ leaves out, and the tables above do not:
   The twin has nothing like the dispatcher, because it executes jobs and no programs.
 
 What these tables leave out: wires, which favours whatever has many (crossbar, collector); the clock
-tree; the encoding of activations; what is in front of the core; energy. Energy per useful
-multiplication is not here, because the packaged OpenSTA reads no switching activity, and its power
-report fails on netlists that keep their hierarchy.
+tree; the encoding of activations; what is in front of the core. Energy per useful multiplication is
+in [energy.md](energy.md).
 """
 
 

@@ -26,9 +26,9 @@ GLUE = "between_units"
 
 METHOD = (
     "every distinct module mapped once by Yosys and ABC, hierarchy kept; nets between modules "
-    "buffered; longest path of the whole netlist by OpenSTA; no wires, ideal clock, ports as if "
-    "registered outside; memories as flip-flops in area_um2, read by AND-OR; enables as clock "
-    "gates where the library has one")
+    "buffered; longest path of the whole netlist by OpenSTA; wires as the library's default "
+    "load, ideal clock, ports as if registered outside; memories as flip-flops in area_um2, read "
+    "by AND-OR; enables as clock gates where the library has one")
 
 
 def area_report(config: Config, target: str, step: Callable[[str], None] = lambda what: None

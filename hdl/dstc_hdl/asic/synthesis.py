@@ -3,7 +3,7 @@
 Every distinct module is mapped once and the hierarchy is kept, so a core of a million cells takes
 minutes and less than 2 GB.  Yosys maps (ABC with buffering and sizing for a target delay), nets
 that join modules are buffered afterwards (:mod:`dstc_hdl.asic.fanout`), and OpenSTA times the
-whole: cells without wires, an ideal clock, ports as if they were registered outside.
+whole: wires as the library's default load, an ideal clock, ports as if registered outside.
 """
 
 import json
