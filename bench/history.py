@@ -105,7 +105,7 @@ def area_figures(report: dict[str, Any]) -> dict[str, Any]:
     twin = report["dense_twin"]
     return {"area_um2": report["area_um2"], "kge": report["kge"], "fmax_mhz": report["fmax_mhz"],
             "without_operand_buffers_um2": rest,
-            "over_dense_twin": round(rest / twin["without_operand_buffers"]["area_um2"], 3),
+            "over_dense_twin": round(rest / twin["without_operand_buffers"]["area_um2"], 5),
             "dense_twin_fmax_mhz": twin["fmax_mhz"]}
 
 
