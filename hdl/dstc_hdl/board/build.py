@@ -94,7 +94,9 @@ def build(board: Board, folder: Path, *, seed: int = 1,
     progress("elaboration")
     plan = platform.prepare(BoardTop(board), NAME, nextpnr_opts=[
         # Whether the clock is met is asked of the report, so that a miss leaves figures too.
-        "--timing-allow-fail", f"--seed {seed}", "--report report.json"])
+        "--timing-allow-fail", f"--seed {seed}", "--report report.json",
+        # The default router gets stuck in a part that is four fifths full.
+        "--router router2"])
     plan.extract(folder)
     seconds = {}
     for line in _commands(folder / f"{plan.script}.sh"):
