@@ -1,7 +1,8 @@
 """What skipping zeros on both sides costs in area, beside what it gains in cycles.
 
 Area of each part over the dense twin and the 2:4 twin (synthesis, see docs/area.md), cycles of the
-core by the cycle model on random operands, and of whole networks from docs/results/network.json.
+core by the cycle model on random operands, of whole networks from docs/results/network.json, and
+energies from docs/results/energy.json.
 
 Usage: python bench/price.py [--config NAME ...] [--json FILE] [--markdown FILE] [--plot FILE]
 """
@@ -39,7 +40,7 @@ PARTS = {
     "between units": (GLUE,),
 }
 """Units of all designs by what they are for."""
-NETWORKS = Path(__file__).parent.parent / "docs/results/network.json"
+RESULTS = Path(__file__).parent.parent / "docs/results"
 
 
 def parts_of(design: dict) -> dict[str, float]:
@@ -68,10 +69,25 @@ def random_runs(name: str) -> list[dict]:
 
 def network_runs(name: str) -> list[dict]:
     """Cycles of whole networks with real zeros, as committed."""
-    runs = json.loads(NETWORKS.read_text())["runs"] if NETWORKS.is_file() else []
+    file = RESULTS / "network.json"
+    runs = json.loads(file.read_text())["runs"] if file.is_file() else []
     return [{"work": run["title"], "cycles": run["total"]["cycles"],
              "dense_cycles": run["total"]["dense_cycles"]}
             for run in runs if run["config"] == name and run["engine"] == "model"]
+
+
+def energies(name: str) -> dict[tuple[str, str], float]:
+    """Energy per useful multiplication in pJ of each work on each design, as committed."""
+    file = RESULTS / "energy.json"
+    return {(row["work"], row["design"]): row["pj_per_useful"]
+            for result in (json.loads(file.read_text()) if file.is_file() else [])
+            if result["config"] == name for row in result["rows"]}
+
+
+def energy(row: dict, base: str, known: dict[tuple[str, str], float]) -> float | None:
+    """Energy per useful multiplication over a twin's, where both have done the work."""
+    ours, other = (known.get((row["work"], design)) for design in ("core", base))
+    return ours / other if ours and other else None
 
 
 def gain(row: dict, core: dict, base: dict, rate: int) -> dict[str, float | None]:
@@ -90,9 +106,10 @@ def gain(row: dict, core: dict, base: dict, rate: int) -> dict[str, float | None
 def measure(name: str, target: str) -> dict:
     """Everything about one configuration."""
     report = area_report(get_config(name), target, lambda what: print(f"{name}: {what}"))
-    rows = random_runs(name) + network_runs(name)
+    rows, known = random_runs(name) + network_runs(name), energies(name)
     for row in rows:
-        row |= {base: gain(row, report, report[base], RATE[base]) for base in BASES}
+        row |= {base: gain(row, report, report[base], RATE[base])
+                | {"energy": energy(row, base, known)} for base in BASES}
     return {"config": name, "target": target, "tools": report["tools"], "rows": rows,
             "parts": {"core": parts_of(report),
                       **{base: parts_of(report[base]) for base in BASES}},
@@ -114,8 +131,7 @@ leaves out, and the tables above do not:
   The twin has nothing like the dispatcher, because it executes jobs and no programs.
 
 What these tables leave out: wires, which favours whatever has many (crossbar, collector); the clock
-tree; the encoding of activations; what is in front of the core. Energy per useful multiplication is
-in [energy.md](energy.md).
+tree; the encoding of activations; what is in front of the core.
 """
 
 
@@ -127,7 +143,8 @@ def page(results: list[dict]) -> str:
              f"model: {TILES * TILES} output tiles, K = {DEPTH}, independent random operands and a "
              "random C, fill and drain included; networks as in [network.md](network.md). The "
              "twins are taken to be never idle, the 2:4 twin to find every B in its pattern, which "
-             "random zeros do not have.", "",
+             "random zeros do not have. Energy is per useful multiplication, over the twin's, of "
+             "shorter products whose B both can run ([energy.md](energy.md)).", "",
              "Made by `make price` with "
              + ", ".join(f"{name} {version}" for name, version in tools.items()) + ".", "",
              "![Speedup against area](price.svg)", ""]
@@ -159,8 +176,8 @@ def _gains(result: dict, base: str) -> list[str]:
              f"times its area, {ratio:.2f} times without operand buffers")
     facts += (f", {clock['core'] / clock[base]:.2f} times its clock." if clock["core"] else ".")
     rows = [facts, "", "| work | cycles | speedup | per area | per area without operand buffers "
-            "| speedup, own clocks | per area without operand buffers, own clocks |",
-            "|---|" + "--:|" * 6]
+            "| speedup, own clocks | per area without operand buffers, own clocks | energy |",
+            "|---|" + "--:|" * 7]
     for row in result["rows"]:
         cells = ["" if value is None else f"{value:.2f}" for value in row[base].values()]
         rows.append(f"| {row['work']} | {row['cycles']:,} | " + " | ".join(cells) + " |")

@@ -1,6 +1,7 @@
 """Price beside gain: parts, ratios and pages, on a report with round numbers."""
 
 import importlib
+import json
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,20 @@ def test_gains(price, report):
         "speedup": 4, "per_area": 4 / 1.75, "per_area_without": 4 * 0.6, "own_clock": 3.2,
         "own_clock_per_area_without": 3.2 * 0.6})
     assert price.gain(row, report, report["structured_twin"], 2)["speedup"] == 2
+
+
+def test_energy_stands_where_both_have_done_the_work(price, monkeypatch, tmp_path):
+    monkeypatch.setattr(price, "RESULTS", tmp_path)
+    assert price.energies("small") == {}
+    rows = [{"work": "x", "design": "core", "pj_per_useful": 6.0},
+            {"work": "x", "design": "dense_twin", "pj_per_useful": 8.0}]
+    (tmp_path / "energy.json").write_text(json.dumps([
+        {"config": "paper", "rows": []}, {"config": "small", "rows": rows}]))
+    known = price.energies("small")
+    assert price.energies("paper") == {}
+    assert price.energy({"work": "x"}, "dense_twin", known) == 0.75
+    assert price.energy({"work": "x"}, "structured_twin", known) is None
+    assert price.energy({"work": "y"}, "dense_twin", known) is None
 
 
 def test_without_clocks_there_are_no_own_ones(price, report):
