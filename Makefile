@@ -104,7 +104,7 @@ faults: $(READY)  ## docs/results/faults: what the accelerator does about inject
 	    --markdown docs/results/faults.md
 
 .PHONY: area
-area: $(READY)  ## docs/results/area: cells, clock, memories of small and paper beside the twins
+area: $(READY)  ## docs/results/area: cells, clock, memories beside the twins
 	@bash scripts/area_tools.sh $(VENV)
 	$(BIN)/python bench/area.py --results docs/results
 

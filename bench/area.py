@@ -98,7 +98,7 @@ def _memories(report: dict) -> list[str]:
 def main() -> None:
     """Report every configuration; write the results if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--config", nargs="+", default=["small", "paper"])
+    parser.add_argument("--config", nargs="+", default=["small", "paper", "paper-int8"])
     parser.add_argument("--target", default="asic45")
     parser.add_argument("--results", type=Path, help="folder for area.json and area.md")
     arguments = parser.parse_args()
