@@ -170,7 +170,7 @@ def measure(name: str, target: str) -> dict:
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--config", nargs="+", default=["small"])
+    parser.add_argument("--config", nargs="+", default=["small", "paper"])
     parser.add_argument("--target", default="asic45")
     for name in ("--json", "--markdown", "--plot"):
         parser.add_argument(name, type=Path)
