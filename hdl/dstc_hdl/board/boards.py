@@ -59,9 +59,9 @@ BOARDS = {board.name: board for board in (
           accelerator=AcceleratorConfig(
               core=get_config("small").replace(
                   name="small-int8", status="experimental", element="int8", adder_latency=1,
-                  collector_entries=4),
+                  collector_entries=2),
               data_bits=64, address_bits=32),
-          memory_bytes=256 << 10, clock=25_000_000),
+          memory_bytes=128 << 10, clock=25_000_000),
     # The smallest ECP5; the memory side of an accelerator alone would fill it.
     Board(name="ulx3s-12f", platform="amaranth_boards.ulx3s:ULX3S_12F_Platform",
           accelerator=AcceleratorConfig(core=get_config("tiny"), data_bits=64, address_bits=32),
