@@ -54,7 +54,8 @@ class Board:
 
 
 BOARDS = {board.name: board for board in (
-    # Everything of small but the elements: its 32 floating-point adders alone are 32,000 LUTs.
+    # Of small all but the elements, whose 32 floating-point adders alone are 32,000 LUTs, and the
+    # length of the collector, whose lines the router has to find room for.
     Board(name="ulx3s-85f", platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
           accelerator=AcceleratorConfig(
               core=get_config("small").replace(
