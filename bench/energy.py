@@ -6,14 +6,12 @@ checked against the golden model.  Method and limits: docs/energy.md.
 Usage: python bench/energy.py [--config NAME ...] [--json FILE] [--markdown FILE] [--plot FILE]
 """
 
-import argparse
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+from config_report import report_configs
 from energy_page import page, plot
 from rich.progress import track
 
@@ -167,24 +165,6 @@ def measure(name: str, target: str) -> dict:
             "verilog": verilog, "slew_ns": SLEW_NS, "rows": rows}
 
 
-def main() -> None:
-    """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--config", nargs="+", default=["small", "paper"])
-    parser.add_argument("--target", default="asic45")
-    for name in ("--json", "--markdown", "--plot"):
-        parser.add_argument(name, type=Path)
-    arguments = parser.parse_args()
-    results = [measure(name, arguments.target) for name in arguments.config]
-    text = page(results, TILES, DEPTH)
-    print(text)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
-    if arguments.markdown:
-        arguments.markdown.write_text(text)
-    if arguments.plot:
-        plot(results, arguments.plot)
-
-
 if __name__ == "__main__":
-    main()
+    report_configs(__doc__.split("\n")[0], measure,
+                   lambda results: page(results, TILES, DEPTH), plot)

@@ -7,12 +7,12 @@ energies from docs/results/energy.json.
 Usage: python bench/price.py [--config NAME ...] [--json FILE] [--markdown FILE] [--plot FILE]
 """
 
-import argparse
 import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from config_report import report_configs
 from rich.progress import track
 
 from dstc.config import get_config
@@ -43,6 +43,12 @@ PARTS = {
 RESULTS = Path(__file__).parent.parent / "docs/results"
 
 
+def committed(file: str) -> list[dict] | dict | None:
+    """A committed result of another bench, if there is one."""
+    path = RESULTS / file
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
 def parts_of(design: dict) -> dict[str, float]:
     """Area of a design by part; every unit belongs to one."""
     areas = dict(design["units"])
@@ -69,8 +75,7 @@ def random_runs(name: str) -> list[dict]:
 
 def network_runs(name: str) -> list[dict]:
     """Cycles of whole networks with real zeros, as committed."""
-    file = RESULTS / "network.json"
-    runs = json.loads(file.read_text())["runs"] if file.is_file() else []
+    runs = (committed("network.json") or {"runs": []})["runs"]
     return [{"work": run["title"], "cycles": run["total"]["cycles"],
              "dense_cycles": run["total"]["dense_cycles"]}
             for run in runs if run["config"] == name and run["engine"] == "model"]
@@ -78,10 +83,9 @@ def network_runs(name: str) -> list[dict]:
 
 def energies(name: str) -> dict[tuple[str, str], float]:
     """Energy per useful multiplication in pJ of each work on each design, as committed."""
-    file = RESULTS / "energy.json"
     return {(row["work"], row["design"]): row["pj_per_useful"]
-            for result in (json.loads(file.read_text()) if file.is_file() else [])
-            if result["config"] == name for row in result["rows"]}
+            for result in committed("energy.json") or [] if result["config"] == name
+            for row in result["rows"]}
 
 
 def energy(row: dict, base: str, known: dict[tuple[str, str], float]) -> float | None:
@@ -215,24 +219,5 @@ def plot(results: list[dict], path: Path) -> None:
     plt.close(figure)
 
 
-def main() -> None:
-    """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--config", nargs="+", default=["small", "paper"])
-    parser.add_argument("--target", default="asic45")
-    for name in ("--json", "--markdown", "--plot"):
-        parser.add_argument(name, type=Path)
-    arguments = parser.parse_args()
-    results = [measure(name, arguments.target) for name in arguments.config]
-    text = page(results)
-    print(text)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
-    if arguments.markdown:
-        arguments.markdown.write_text(text)
-    if arguments.plot:
-        plot(results, arguments.plot)
-
-
 if __name__ == "__main__":
-    main()
+    report_configs(__doc__.split("\n")[0], measure, page, plot)
